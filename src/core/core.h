@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* core.h -- a core: one pinned thread and everything it owns. core_turn() is its loop.
+ *
+ * The modules here know only bytes, sockets, mail and time. What a turn does
+ * above that (deliver, commit, flush) comes from above as `struct turn_ops`. All
+ * state hangs off struct core; there is none in globals or thread-locals, so that
+ * the simulator can run many cores in one thread. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "core/counters.h"
+#include "core/helper.h"
+#include "core/mesh.h"
+#include "core/pool.h"
+#include "core/reactor.h"
+#include "core/wheel.h"
+
+enum idle { IDLE_SLEEP, IDLE_SPIN, IDLE_BUSY };
+
+enum { SPIN_NS = 50000 };
+
+/* The upper layers' share of a turn. Each returns how much work it did; a member may be NULL. */
+struct turn_ops {
+    unsigned (*deliver)(void *broker); /* fill windows, encode */
+    unsigned (*commit)(void *store);   /* one write, one sync for the turn */
+    unsigned (*flush)(void *net);      /* one send per connection */
+    void *broker, *store, *net;
+    pool_home_fn *block_home; /* a block of ours came back from another core; with `broker` */
+};
+
+struct core {
+    struct clock clock;
+    struct reactor *reactor;
+    struct mesh_port *mesh;
+    struct pool *pool;
+    struct helpers *helpers; /* shared by all cores; may be NULL */
+    struct turn_ops ops;
+    unsigned id;    /* 0 to cores-1 */
+    unsigned cores;
+    enum idle idle;
+    uint64_t idle_since_ns; /* first turn without work; 0 while busy */
+    unsigned last_work;     /* of the previous turn */
+    _Atomic bool stop;      /* set by any thread, then mesh_ring() */
+    struct watch bell;
+    struct wheel wheel;
+    struct rng rng;
+    struct log log;
+    struct counters counters;
+};
+
+struct core_options {
+    unsigned id, cores;
+    enum idle idle;
+    struct mesh *mesh;
+    struct pool **pools; /* `cores` entries, shared; ours is made here */
+    struct helpers *helpers;
+    uint64_t seed;
+    int log_fd;
+    enum log_level log_level;
+    bool log_json;
+};
+
+/* Makes a core in caller's memory (zeroed). -ERR_NOMEM, -ERR_NOFILE. `ops` is set by the caller afterwards. */
+int core_init(struct core *c, const struct core_options *o);
+void core_fini(struct core *c);
+
+/* One pass of the loop; see core.c, which is the table of contents of a turn. Returns the work done. */
+unsigned core_turn(struct core *c);
+
+/* Turns until `stop`. */
+void core_run(struct core *c);
+
+static inline uint32_t core_now_s(const struct core *c)
+{
+    return clock_s(&c->clock);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* sock.h -- the network, as the broker sees it. Comes from outside: from Linux in
+ * the broker (sock_linux.c), from the simulator in tests.
+ *
+ * Sockets are non-blocking, close-on-exec, and without Nagle's delay. Every
+ * function returns 0 or more, or -ERR_X; -ERR_AGAIN means "not now". */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+struct sock_addr {
+    struct sockaddr_storage ss;
+    socklen_t len;
+};
+
+enum { SOCK_ADDR_TEXT = 64 };
+
+/* Reads "127.0.0.1:1883", "[::1]:1883" or "*:1883" (any, both families). -ERR_INVALID. */
+int sock_addr_parse(struct sock_addr *a, const char *text);
+
+/* Writes it back the same way into `out` of SOCK_ADDR_TEXT bytes; returns out. */
+const char *sock_addr_text(const struct sock_addr *a, char *out);
+
+/* A listening socket with SO_REUSEPORT, so that every core has its own. Returns
+ * the file descriptor; -ERR_BUSY if the port is taken, -ERR_DENIED, -ERR_OS. */
+int sock_listen(const struct sock_addr *a, int backlog);
+
+/* The address a listening socket got (port 0 asks the kernel for one). */
+int sock_local(int fd, struct sock_addr *a);
+
+/* The next connection: its file descriptor, and its peer in *a. -ERR_AGAIN,
+ * -ERR_NOFILE, -ERR_OS. Errors of the connection itself are skipped. */
+int sock_accept(int listen_fd, struct sock_addr *peer);
+
+/* Bytes read (> 0), -ERR_AGAIN, -ERR_CLOSED at the end of the stream, -ERR_RESET. */
+long sock_recv(int fd, void *buf, size_t n);
+
+/* Bytes taken (may be fewer than offered), -ERR_AGAIN, -ERR_RESET. */
+long sock_send(int fd, const struct iovec *iov, int n);
+
+void sock_close(int fd);

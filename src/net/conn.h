@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* conn.h -- one client's connection, on the core that has it now.
+ *
+ * net reads and writes; a protocol (struct proto, filled from above) makes sense
+ * of the bytes. A turn costs a connection at most one recv and one send: what a
+ * handler sends is gathered in the out-queue, and net_flush() writes it. Input is
+ * read into one buffer per core; a connection owns memory only for an incomplete
+ * packet and for output that the peer has not taken, so an idle one is small.
+ *
+ * Owner: net of the core. A connection may move once to another core
+ * (conn_hand_over): then it ceases to exist here and is born there. conn_close()
+ * only marks; the memory goes at the end of the turn, after proto->on_close. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "core/reactor.h"
+#include "core/sock.h"
+#include "core/wheel.h"
+#include "net/outq.h"
+
+struct conn;
+struct net;
+struct listener;
+
+/* What a protocol does with a connection. All run on the connection's core. */
+struct proto {
+    const char *name;
+
+    /* A new connection, or one that was handed over (`moved`: `note` is what
+     * conn_hand_over was given; its unread bytes follow through on_bytes).
+     * Sets conn->state. -ERR_X closes. */
+    int (*on_open)(struct conn *c, bool moved, uint64_t note);
+
+    /* Bytes from the peer, borrowed. Returns how many it has consumed (0: needs
+     * more; may set conn->in_need), or -ERR_X to close. To bound its work it may
+     * stop early and call conn_again(); to stop reading, conn_pause(). */
+    long (*on_bytes)(struct conn *c, struct bytes in);
+
+    /* The out-queue fell below half its limit after having been above. May be NULL. */
+    void (*on_drain)(struct conn *c);
+
+    /* The connection is going: `why` is 0 (we closed), or -ERR_CLOSED, -ERR_RESET,
+     * or what on_bytes returned. Frees conn->state; must not send. */
+    void (*on_close)(struct conn *c, int why);
+};
+
+/* Who is at the other end, small. */
+struct peer {
+    uint8_t ip[16]; /* IPv4 as ::ffff:a.b.c.d; zeros for none */
+    uint16_t port;
+};
+
+struct conn {
+    struct watch watch;
+    struct net *net;
+    const struct proto *proto;
+    void *state; /* the protocol's */
+    struct listener *listener;
+    struct outq out;
+
+    uint8_t *in;       /* incomplete packet, ours (malloc); NULL most of the time */
+    uint32_t in_len;
+    uint32_t in_cap;
+    uint32_t in_need;  /* on_bytes wants to see this many bytes before it is called again; 0: any */
+    uint32_t in_max;   /* most bytes of input kept; set by the protocol; more closes */
+
+    uint32_t id;       /* number on this core, also the mesh account; never 0 */
+    uint32_t debt;     /* bytes of ours that wait in mesh outboxes */
+    uint32_t last_rx_s;
+    int16_t close_why; /* with CONN_CLOSING */
+    uint16_t flags;    /* CONN_* */
+
+    struct conn *flush_next; /* on net's list of connections with output */
+    struct conn *again_next; /* on net's list of those to be called again */
+    struct conn *dead_next;
+    struct peer peer;
+};
+
+enum conn_flag {
+    CONN_FLUSH = 1 << 0,       /* on the flush list */
+    CONN_AGAIN = 1 << 1,       /* on the again list */
+    CONN_CLOSING = 1 << 2,     /* on the dead list; ignored from now on */
+    CONN_PAUSED = 1 << 3,      /* the protocol does not want input */
+    CONN_INDEBTED = 1 << 4,    /* its mail waits in outboxes; not read until half has gone */
+    CONN_WANT_WRITE = 1 << 5,  /* the socket was full; waiting until it is writable */
+    CONN_OVER = 1 << 6,        /* the out-queue was above its limit; on_drain is due */
+    CONN_LAST_WORDS = 1 << 7,  /* closing, but output still goes first */
+    CONN_IN_BYTES = 1 << 8,    /* on_bytes is on the stack */
+};
+
+/* ---- output ------------------------------------------------------------------ */
+
+/* Room for `n` contiguous bytes at the end of the out-queue, to be filled and then
+ * given with conn_commit (up to n). NULL when memory ran out: the connection is
+ * then marked to be closed. n <= OUTQ_COPY_MAX. */
+uint8_t *conn_reserve(struct conn *c, size_t n);
+void conn_commit(struct conn *c, size_t n);
+
+/* Copies `b` to the out-queue; any length. -ERR_NOMEM (the connection is then closing). */
+int conn_send(struct conn *c, struct bytes b);
+
+/* Queues `b` without copying; `release(owner)` is called on this core when it has been
+ * sent or the connection dies. On -ERR_NOMEM release has been called. */
+int conn_send_shared(struct conn *c, struct bytes b, void (*release)(void *ctx, void *owner),
+                     void *ctx, void *owner);
+
+/* Bytes that wait to be sent. */
+static inline size_t conn_unsent(const struct conn *c)
+{
+    return c->out.bytes;
+}
+
+/* ---- control ------------------------------------------------------------------ */
+
+/* Ends the connection: no further callback but on_close. What is in the
+ * out-queue is offered to the socket once more (an error answer goes out), then
+ * closed. Harmless if it is closing already. */
+void conn_close(struct conn *c, int why);
+
+void conn_pause(struct conn *c);  /* stop reading */
+void conn_resume(struct conn *c); /* read again; unread bytes are handed over this turn or the next */
+void conn_again(struct conn *c);  /* call on_bytes with what is left next turn, without reading */
+
+/* Notes that `bytes` of this connection wait in a mesh outbox (mesh_send said so). */
+void conn_charge(struct conn *c, uint32_t bytes);
+
+/* Moves the connection with `unread` input (borrowed) to core `to`; `note` goes to
+ * on_open there. Afterwards `c` is closing here and on_close is called with
+ * why = -ERR_AGAIN, which means "moved". Call from on_bytes only, return unread.n from it.
+ * -ERR_NOMEM. */
+int conn_hand_over(struct conn *c, unsigned to, uint64_t note, struct bytes unread);
+
+/* "127.0.0.1:50123" into out[SOCK_ADDR_TEXT]. */
+const char *conn_peer_text(const struct conn *c, char *out);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* net.h -- a core's sockets: its listeners, its connections, their reads and writes.
+ *
+ * Every core listens on every configured address with a socket of its own
+ * (SO_REUSEPORT): the kernel spreads new connections. Bounded: connections
+ * accepted per turn, bytes read per connection and turn, output per connection.
+ * When file descriptors run out, accepting stops until one is free; a few are
+ * held in reserve for ourselves.
+ *
+ * Owner: the core. */
+#pragma once
+
+#include "core/core.h"
+#include "net/conn.h"
+
+struct net_options {
+    unsigned connections_max;    /* per core; 0: as many as file descriptors allow */
+    uint32_t out_bytes_max;      /* unsent output per connection before QoS 0 is dropped (8 MiB) */
+    uint32_t debt_bytes_max;     /* mail in outboxes per connection before it is not read (256 KiB) */
+    size_t debt_core_bytes_max;  /* and of all connections of a core (64 MiB) */
+    uint32_t read_bytes;         /* most bytes of one recv (256 KiB) */
+    uint8_t mail_handover;       /* the mail kind that carries connections */
+};
+
+#define NET_OPTIONS_DEFAULT                                                                        \
+    {                                                                                              \
+        .connections_max = 0, .out_bytes_max = 8u << 20, .debt_bytes_max = 256u << 10,             \
+        .debt_core_bytes_max = 64u << 20, .read_bytes = 256u << 10,                                \
+    }
+
+/* One configured address; shared by all cores, read-only while they run. */
+struct listener {
+    struct sock_addr addr;
+    const struct proto *proto;
+    void *proto_ctx; /* the protocol's own, for this listener; on_open finds it here */
+    unsigned index;
+};
+
+enum { NET_LISTENERS_MAX = 16 };
+
+struct net;
+
+/* `ctx` is for the protocols: conn->net->ctx, usually the core's table of modules. NULL: no memory. */
+struct net *net_new(struct core *core, const struct net_options *o, void *ctx);
+void net_free(struct net **n); /* closes everything, callbacks included */
+
+/* Starts listening here. `l` is borrowed while net lives. With port 0 the first core asks the
+ * kernel and writes the port into l->addr for the others. */
+int net_listen(struct net *n, struct listener *l);
+
+/* Takes a connection that exists already (a test's socketpair, the simulator). */
+int net_adopt_fd(struct net *n, struct listener *l, int fd, const struct sock_addr *peer);
+
+/* No new connections from now on. */
+void net_stop_listening(struct net *n);
+
+/* Turn phase: writes the output of every connection that has some, calls
+ * again those that asked for it, buries the dead. Returns the work done. */
+unsigned net_flush(struct net *n);
+
+/* Handler of mail kind `mail_handover` (ctx is the net). */
+void net_on_handover(struct net *n, const struct mail *m);
+
+/* For mesh_port_bind's relief: mail of connection `account` has left the outbox. */
+void net_on_relief(struct net *n, uint32_t account, uint32_t bytes);
+
+struct core *net_core(const struct net *n);
+void *net_ctx(const struct net *n);
+unsigned net_connections(const struct net *n);
+const struct net_options *net_options(const struct net *n);
+
+/* Calls `fn` for every open connection; fn may close it. */
+void net_each(struct net *n, void (*fn)(struct conn *c, void *arg), void *arg);

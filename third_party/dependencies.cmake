@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Finds the outside libraries (see README.md beside this file). All come from the distribution.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+
+function(pinion_find target package)
+  string(REPLACE "::" "_" id ${target})
+  pkg_check_modules(${id} REQUIRED IMPORTED_TARGET GLOBAL ${package})
+  add_library(${target} ALIAS PkgConfig::${id})
+endfunction()
+
+pinion_find(ck::ck ck)
+pinion_find(jemalloc::jemalloc jemalloc)
+pinion_find(xxhash::xxhash libxxhash)
+pinion_find(cyaml::cyaml libcyaml)
+pinion_find(jansson::jansson jansson)
+if(PINION_TESTS)
+  pinion_find(cmocka::cmocka cmocka)
+endif()
