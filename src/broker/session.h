@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* session.h -- a client's lasting state, at its home core.
+ *
+ * A session has subscriptions, a queue of messages that wait, a window of messages
+ * that are in flight to the client, the packet ids it has received at QoS 2, the
+ * acceptances it awaits from topic owners, and a will. A connection is only its
+ * sink: it comes and goes, and the session stays as long as its expiry says.
+ *
+ * All of it lives on one core, the home of (tenant, client id), so taking a session
+ * over, numbering packets, firing wills are single-threaded code.
+ *
+ * Owner: the broker of the home core. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/message.h"
+#include "core/wheel.h"
+
+struct broker;
+struct session;
+struct sub;
+
+enum { SESSION_NEVER_EXPIRES = UINT32_MAX };
+
+/* Why the broker takes the sink away. */
+enum kick { KICK_TAKEN_OVER, KICK_SHUTTING_DOWN, KICK_ADMIN, KICK_NO_MEMORY };
+
+/* A message on its way to one client. Borrowed by ops->send. */
+struct delivery {
+    struct message *m;
+    uint64_t serial; /* differs for each message the core delivers: key to encode once */
+    const uint32_t *sub_ids;
+    uint8_t nsub_ids;
+    uint8_t qos;
+    bool retain, dup;
+    uint16_t packet_id; /* 0 at QoS 0 */
+};
+
+/* What a session asks of the connection that is its sink. Filled by src/proto. */
+struct sink_ops {
+    /* Encodes and sends. 0; -ERR_FULL: a QoS 0 message the peer is too slow for (drop
+     * it); -ERR_TOO_LARGE: above what the client accepts (drop it [MQTT-3.1.2-25]). */
+    int (*send)(struct session *s, const struct delivery *d);
+    /* May the next message be sent? False while the out-queue is over its limit; the sink then calls
+     * session_pump() when it has drained. */
+    bool (*ready)(struct session *s);
+    /* Sends PUBREL again, on resume. */
+    void (*release)(struct session *s, uint16_t packet_id);
+    /* The broker has taken (status 0) or refused (-ERR_X) a message that was
+     * published with this packet id at this QoS: called in the order of publishing
+     * [MQTT-4.6.0-2] [MQTT-4.6.0-3]. */
+    void (*accepted)(struct session *s, uint16_t packet_id, uint8_t qos, int status);
+    /* The sink must go; it has ceased to be the session's when this is called. */
+    void (*kick)(void *sink, enum kick why);
+};
+
+enum in_flight { FLIGHT_FREE, FLIGHT_SENT, FLIGHT_RECEIVED /* PUBREC seen, PUBREL sent */ };
+
+/* A message that waits or is in flight; holds one use of `m`. */
+struct pending {
+    struct message *m; /* NULL once PUBREC has come */
+    uint32_t *more_ids; /* all subscription ids if there are several (malloc); else NULL */
+    uint32_t sub_id;    /* the only one; 0: none */
+    uint8_t nsub_ids;
+    uint8_t qos;
+    uint8_t state; /* enum in_flight */
+    bool retain;
+    bool dup;
+    uint32_t group; /* share group it came by (slot on this core), 0: none */
+};
+
+/* A FIFO ring of pendings in malloc'd memory, empty: none. */
+struct pendings {
+    struct pending *at;
+    uint32_t head, tail; /* counts, not positions; at[x & mask] */
+    uint32_t mask;
+};
+
+/* Retained messages that a new subscription still has to get, before anything later. */
+struct backlog {
+    struct backlog *next;
+    struct sub *sub;  /* whose options apply; NULL: it was removed, skip the rest */
+    struct message **at;
+    uint32_t n, pos;
+};
+
+/* An acceptance that is awaited from a topic's owner. */
+struct awaited {
+    uint16_t packet_id;
+    uint8_t qos;
+    uint8_t done;
+    int16_t status;
+};
+
+struct session {
+    const struct sink_ops *ops; /* NULL: not connected */
+    void *sink;                 /* the protocol's connection state */
+    struct broker *broker;
+
+    struct pendings queue;    /* waiting */
+    struct pendings flight;   /* in flight; packet id of seq x is x % 65535 + 1 */
+    uint32_t in_flight;       /* unacknowledged ones among flight */
+    uint32_t window;          /* most in flight: the client's receive maximum, and ours */
+    struct backlog *backlog, *backlog_tail;
+    uint64_t queue_bytes;
+
+    struct awaited *await; /* ring of acceptances, oldest first */
+    uint32_t await_head, await_tail, await_mask;
+    uint32_t await_mail; /* how many the owners still owe: the slot may not be reused before */
+    uint64_t *received;  /* bitmap of packet ids received at QoS 2, not released; NULL: none */
+    uint32_t nreceived;
+
+    struct sub *subs; /* list */
+    uint32_t nsubs;
+
+    struct message *will; /* one use; NULL: none */
+    uint32_t will_delay_s;
+    uint32_t expiry_s;    /* after the connection ends; 0: at once */
+    struct timer timer;   /* will delay, then expiry, while not connected */
+    uint32_t gone_s;      /* when the connection ended */
+
+    struct session *ready_next; /* on the broker's list of sessions to pump */
+    bool ready_listed;
+    bool dead;            /* ended; only its slot waits for mail */
+    uint8_t tenant;
+    uint32_t id;          /* slot on this core; never 0 */
+    uint64_t hash;        /* of tenant and client id */
+    uint16_t client_id_len;
+    char client_id[];
+};
+
+static inline struct bytes session_client_id(const struct session *s)
+{
+    return bytes_of(s->client_id, s->client_id_len);
+}
+
+/* ---- the client's connection comes and goes ------------------------------------------- */
+
+struct attach {
+    struct bytes client_id;
+    uint8_t tenant;
+    bool clean;              /* throw away what there was [MQTT-3.1.2-4] */
+    uint32_t expiry_s;       /* SESSION_NEVER_EXPIRES for "clean session = 0" of 3.x */
+    uint16_t receive_max;    /* the client's; 65535 if it did not say */
+    const struct sink_ops *ops;
+    void *sink;
+    const struct publication *will; /* NULL: none; copied */
+    uint32_t will_delay_s;
+};
+
+/* Makes or resumes the session. An older connection is kicked first. *present says
+ * whether there was state. NULL with *err -ERR_FULL (sessions) or -ERR_NOMEM. Nothing is
+ * delivered before session_pump(), so that CONNACK can go first. */
+struct session *session_attach(struct broker *b, const struct attach *a, bool *present, int *err);
+
+/* The connection ended. `send_will`: it did not say goodbye [MQTT-3.1.2-8]. Applies
+ * expiry and will delay; the session may be gone afterwards. */
+void session_detach(struct session *s, bool send_will);
+
+/* 5.0 DISCONNECT may change the expiry. */
+void session_set_expiry(struct session *s, uint32_t expiry_s);
+
+/* Resends what was in flight and sends what waits, as far as window and sink allow. */
+void session_resume(struct session *s);
+void session_pump(struct session *s);
+
+/* ---- packets of the client ------------------------------------------------------------- */
+
+/* PUBLISH at QoS 2: 0 it is new; -ERR_EXISTS it came before and was not released
+ * [MQTT-4.3.3-10]; -ERR_NOMEM. */
+int session_receive(struct session *s, uint16_t packet_id);
+/* Was its acceptance sent already? (Then a repeated PUBLISH is answered at once.) */
+bool session_accepted(const struct session *s, uint16_t packet_id);
+/* PUBREL: 0, or -ERR_ABSENT. Also after a refused PUBLISH. */
+int session_release(struct session *s, uint16_t packet_id);
+
+/* PUBACK, PUBREC, PUBCOMP: 0, or -ERR_ABSENT for an id that is not in that state.
+ * session_on_pubrec with an error reason frees the id. */
+int session_on_puback(struct session *s, uint16_t packet_id);
+int session_on_pubrec(struct session *s, uint16_t packet_id, bool failed);
+int session_on_pubcomp(struct session *s, uint16_t packet_id);
