@@ -43,4 +43,11 @@ long sock_recv(int fd, void *buf, size_t n);
 /* Bytes taken (may be fewer than offered), -ERR_AGAIN, -ERR_RESET. */
 long sock_send(int fd, const struct iovec *iov, int n);
 
+/* Sends the end of the stream after what was sent; reading goes on. -ERR_RESET. */
+int sock_shutdown(int fd);
+
+/* A file descriptor that only holds a place, to be closed when there is no other
+ * left. -ERR_NOFILE. */
+int sock_reserve(void);
+
 void sock_close(int fd);

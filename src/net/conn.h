@@ -31,7 +31,7 @@ struct proto {
 
     /* A new connection, or one that was handed over (`moved`: `note` is what
      * conn_hand_over was given; its unread bytes follow through on_bytes).
-     * Sets conn->state. -ERR_X closes. */
+     * Sets conn->state. -ERR_X closes, and then on_close is not called. */
     int (*on_open)(struct conn *c, bool moved, uint64_t note);
 
     /* Bytes from the peer, borrowed. Returns how many it has consumed (0: needs
@@ -39,7 +39,9 @@ struct proto {
      * stop early and call conn_again(); to stop reading, conn_pause(). */
     long (*on_bytes)(struct conn *c, struct bytes in);
 
-    /* The out-queue fell below half its limit after having been above. May be NULL. */
+    /* The out-queue fell below half of out_bytes_max. Called whenever conn_unsent()
+     * was at half or more before, so that a protocol which held something back at the
+     * limit always hears of it. May be NULL. */
     void (*on_drain)(struct conn *c);
 
     /* The connection is going: `why` is 0 (we closed), or -ERR_CLOSED, -ERR_RESET,
@@ -61,14 +63,16 @@ struct conn {
     struct listener *listener;
     struct outq out;
 
-    uint8_t *in;       /* incomplete packet, ours (malloc); NULL most of the time */
+    uint8_t *in;      /* unread input, ours (malloc); NULL most of the time */
+    uint32_t in_from; /* where in `in` it begins */
     uint32_t in_len;
     uint32_t in_cap;
-    uint32_t in_need;  /* on_bytes wants to see this many bytes before it is called again; 0: any */
-    uint32_t in_max;   /* most bytes of input kept; set by the protocol; more closes */
+    uint32_t in_need; /* on_bytes wants to see this many bytes before it is called again; 0: any */
+    uint32_t in_max;  /* most bytes of an incomplete packet; the protocol sets it (at first
+                       * net_options.read_bytes); more closes with -ERR_TOO_LARGE */
 
-    uint32_t id;       /* number on this core, also the mesh account; never 0 */
-    uint32_t debt;     /* bytes of ours that wait in mesh outboxes */
+    uint32_t id;   /* number on this core, also the mesh account; never 0 */
+    uint32_t debt; /* bytes of ours that wait in mesh outboxes */
     uint32_t last_rx_s;
     int16_t close_why; /* with CONN_CLOSING */
     uint16_t flags;    /* CONN_* */
@@ -80,30 +84,45 @@ struct conn {
 };
 
 enum conn_flag {
-    CONN_FLUSH = 1 << 0,       /* on the flush list */
-    CONN_AGAIN = 1 << 1,       /* on the again list */
-    CONN_CLOSING = 1 << 2,     /* on the dead list; ignored from now on */
-    CONN_PAUSED = 1 << 3,      /* the protocol does not want input */
-    CONN_INDEBTED = 1 << 4,    /* its mail waits in outboxes; not read until half has gone */
-    CONN_WANT_WRITE = 1 << 5,  /* the socket was full; waiting until it is writable */
-    CONN_OVER = 1 << 6,        /* the out-queue was above its limit; on_drain is due */
-    CONN_LAST_WORDS = 1 << 7,  /* closing, but output still goes first */
-    CONN_IN_BYTES = 1 << 8,    /* on_bytes is on the stack */
+    CONN_FLUSH = 1 << 0,      /* on the flush list */
+    CONN_AGAIN = 1 << 1,      /* on the again list; not read meanwhile */
+    CONN_CLOSING = 1 << 2,    /* on the dead list; ignored from now on */
+    CONN_PAUSED = 1 << 3,     /* the protocol does not want input */
+    CONN_INDEBTED = 1 << 4,   /* its mail waits in outboxes; not read until half has gone */
+    CONN_WANT_WRITE = 1 << 5, /* the socket was full; waiting until it is writable */
+    CONN_OVER = 1 << 6,       /* the out-queue was at half its limit or more; on_drain is due */
+    CONN_LAST_WORDS = 1 << 7, /* closing, but output still goes first */
+    CONN_IN_BYTES = 1 << 8,   /* on_bytes is on the stack */
+    CONN_OPEN = 1 << 9,       /* on_open succeeded; on_close is owed */
 };
 
 /* ---- output ------------------------------------------------------------------ */
 
-/* Room for `n` contiguous bytes at the end of the out-queue, to be filled and then
- * given with conn_commit (up to n). NULL when memory ran out: the connection is
- * then marked to be closed. n <= OUTQ_COPY_MAX. */
-uint8_t *conn_reserve(struct conn *c, size_t n);
-void conn_commit(struct conn *c, size_t n);
+/* The slow halves of the two below: another chunk, and onto the flush list. */
+uint8_t *conn_grow(struct conn *c, size_t n);
+void conn_flush_later(struct conn *c);
 
-/* Copies `b` to the out-queue; any length. -ERR_NOMEM (the connection is then closing). */
+/* Room for `n` contiguous bytes at the end of the out-queue, to be filled and then
+ * given with conn_commit (up to n). NULL when memory ran out (the connection is
+ * then marked to be closed) or when it is closing. n <= OUTQ_COPY_MAX. */
+static inline uint8_t *conn_reserve(struct conn *c, size_t n)
+{
+    uint8_t *at = outq_room(&c->out, n);
+    return LIKELY(at) ? at : conn_grow(c, n);
+}
+
+static inline void conn_commit(struct conn *c, size_t n)
+{
+    outq_commit(&c->out, n);
+    if (!(c->flags & (CONN_FLUSH | CONN_WANT_WRITE))) conn_flush_later(c);
+}
+
+/* Copies `b` to the out-queue; any length. -ERR_NOMEM (the connection is then
+ * closing), -ERR_CLOSED if it is closing already. */
 int conn_send(struct conn *c, struct bytes b);
 
 /* Queues `b` without copying; `release(owner)` is called on this core when it has been
- * sent or the connection dies. On -ERR_NOMEM release has been called. */
+ * sent or the connection dies. On -ERR_NOMEM and -ERR_CLOSED it has been called already. */
 int conn_send_shared(struct conn *c, struct bytes b, void (*release)(void *ctx, void *owner),
                      void *ctx, void *owner);
 
@@ -120,9 +139,10 @@ static inline size_t conn_unsent(const struct conn *c)
  * closed. Harmless if it is closing already. */
 void conn_close(struct conn *c, int why);
 
-void conn_pause(struct conn *c);  /* stop reading */
-void conn_resume(struct conn *c); /* read again; unread bytes are handed over this turn or the next */
-void conn_again(struct conn *c);  /* call on_bytes with what is left next turn, without reading */
+void conn_pause(struct conn *c); /* stop reading */
+void conn_resume(
+    struct conn *c); /* read again; unread bytes are handed over this turn or the next */
+void conn_again(struct conn *c); /* call on_bytes with what is left next turn, without reading */
 
 /* Notes that `bytes` of this connection wait in a mesh outbox (mesh_send said so). */
 void conn_charge(struct conn *c, uint32_t bytes);

@@ -14,12 +14,12 @@
 #include "net/conn.h"
 
 struct net_options {
-    unsigned connections_max;    /* per core; 0: as many as file descriptors allow */
-    uint32_t out_bytes_max;      /* unsent output per connection before QoS 0 is dropped (8 MiB) */
-    uint32_t debt_bytes_max;     /* mail in outboxes per connection before it is not read (256 KiB) */
-    size_t debt_core_bytes_max;  /* and of all connections of a core (64 MiB) */
-    uint32_t read_bytes;         /* most bytes of one recv (256 KiB) */
-    uint8_t mail_handover;       /* the mail kind that carries connections */
+    unsigned connections_max; /* per core; 0: as many as file descriptors allow */
+    uint32_t out_bytes_max;   /* unsent output per connection before QoS 0 is dropped (8 MiB) */
+    uint32_t debt_bytes_max;  /* mail in outboxes per connection before it is not read (256 KiB) */
+    size_t debt_core_bytes_max; /* and of all connections of a core (64 MiB) */
+    uint32_t read_bytes;        /* most bytes of one recv (256 KiB) */
+    uint8_t mail_handover;      /* the mail kind that carries connections */
 };
 
 #define NET_OPTIONS_DEFAULT                                                                        \
@@ -40,7 +40,8 @@ enum { NET_LISTENERS_MAX = 16 };
 
 struct net;
 
-/* `ctx` is for the protocols: conn->net->ctx, usually the core's table of modules. NULL: no memory. */
+/* `ctx` is for the protocols: conn->net->ctx, usually the core's table of modules. NULL: no memory.
+ */
 struct net *net_new(struct core *core, const struct net_options *o, void *ctx);
 void net_free(struct net **n); /* closes everything, callbacks included */
 

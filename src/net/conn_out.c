@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* conn_out.c -- bytes out: gathered during the turn, one send at its end. */
+#include "base/err.h"
+#include "net/net_internal.h"
+
+uint8_t *conn_grow(struct conn *c, size_t n)
+{
+    if (c->flags & CONN_CLOSING) return NULL;
+    uint8_t *at = outq_grow(&c->out, c->net->core->pool, n);
+    if (!at) conn_close(c, -ERR_NOMEM);
+    return at;
+}
+
+void conn_flush_later(struct conn *c)
+{
+    c->flags |= CONN_FLUSH;
+    c->flush_next = c->net->flush;
+    c->net->flush = c;
+}
+
+int conn_send(struct conn *c, struct bytes b)
+{
+    while (b.n > 0) {
+        size_t n = b.n < OUTQ_COPY_MAX ? b.n : OUTQ_COPY_MAX;
+        uint8_t *at = conn_reserve(c, n);
+
+        if (!at) return c->close_why == -ERR_NOMEM ? -ERR_NOMEM : -ERR_CLOSED;
+        memcpy(at, b.p, n);
+        conn_commit(c, n);
+        b = bytes_skip(b, n);
+    }
+    return 0;
+}
+
+int conn_send_shared(struct conn *c, struct bytes b, void (*release)(void *ctx, void *owner),
+                     void *ctx, void *owner)
+{
+    struct shared s = {.bytes = b, .release = release, .ctx = ctx, .owner = owner};
+
+    if (c->flags & CONN_CLOSING) {
+        release(ctx, owner);
+        return -ERR_CLOSED;
+    }
+    int err = outq_share(&c->out, c->net->core->pool, &s);
+    if (err < 0) {
+        conn_close(c, err);
+        return err;
+    }
+    if (!(c->flags & (CONN_FLUSH | CONN_WANT_WRITE))) conn_flush_later(c);
+    return 0;
+}
+
+/* One send of up to OUTQ_IOV_MAX pieces. Returns bytes taken, -ERR_AGAIN if the socket took
+ * less than it was offered and no more can follow now, -ERR_RESET. */
+static long send_once(struct conn *c, size_t *offered)
+{
+    struct iovec iov[OUTQ_IOV_MAX];
+    int n = outq_pieces(&c->out, iov);
+
+    *offered = 0;
+    for (int i = 0; i < n; i++)
+        *offered += iov[i].iov_len;
+    long sent = sock_send(c->watch.fd, iov, n);
+    if (sent <= 0) return sent < 0 ? sent : -ERR_AGAIN;
+
+    count_add(&c->net->core->counters, C_bytes_sent, (uint64_t)sent);
+    outq_sent(&c->out, c->net->core->pool, (size_t)sent);
+    return sent;
+}
+
+static void write_out(struct conn *c)
+{
+    size_t offered;
+    long sent = send_once(c, &offered);
+
+    if (sent < 0 && sent != -ERR_AGAIN) {
+        conn_close(c, (int)sent);
+        return;
+    }
+    bool full = sent < 0 || (size_t)sent < offered;
+
+    if (full)
+        c->flags |= CONN_WANT_WRITE;
+    else if (c->out.bytes > 0)
+        conn_flush_later(c); /* more pieces than one send takes: next turn */
+    conn_rearm(c);
+}
+
+/* Tells the protocol when the queue has fallen from half its limit or more to below. */
+static void note_level(struct conn *c, size_t before)
+{
+    size_t half = c->net->options.out_bytes_max / 2;
+
+    if (before >= half) c->flags |= CONN_OVER;
+    if (!(c->flags & CONN_OVER) || c->out.bytes >= half || c->flags & CONN_CLOSING) return;
+    c->flags &= (uint16_t)~CONN_OVER;
+    if (c->proto->on_drain) c->proto->on_drain(c);
+}
+
+unsigned conn_flush_run(struct net *n)
+{
+    unsigned written = 0;
+    struct conn *next;
+    struct conn *flush = n->flush;
+
+    n->flush = NULL;
+    for (struct conn *c = flush; c; c = next) {
+        next = c->flush_next;
+        c->flags &= (uint16_t)~CONN_FLUSH;
+        if (c->flags & CONN_CLOSING) continue;
+        size_t before = c->out.bytes;
+        if (before > 0)
+            write_out(c);
+        else
+            outq_clear(&c->out, n->core->pool);
+        note_level(c, before);
+        written++;
+    }
+    return written;
+}
+
+/* Closing a socket with unread input makes the kernel reset the connection, and
+ * a reset may destroy an answer that the peer has not read yet (RFC 2525, section 2.17):
+ * so the end of our output is sent first, and input that is there is taken out. */
+void conn_say_last_words(struct conn *c)
+{
+    struct net *n = c->net;
+    size_t offered;
+
+    if (send_once(c, &offered) < 0) return;
+    if (sock_shutdown(c->watch.fd) < 0) return;
+    for (int i = 0; i < NET_DRAIN_READS; i++)
+        if (sock_recv(c->watch.fd, n->in_buf, n->options.read_bytes) <= 0) break;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* handover.c -- a connection moves to another core: its socket, who is at the
+ * other end, and the bytes that were read but not understood here.
+ *
+ * The letter is malloc'd here and freed there; it is charged to nobody, because a
+ * connection moves once in its life. */
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "net/net_internal.h"
+
+struct handover {
+    struct listener *listener;
+    uint64_t note;
+    int fd;
+    uint32_t unread;
+    struct peer peer;
+    uint8_t bytes[];
+};
+
+int conn_hand_over(struct conn *c, unsigned to, uint64_t note, struct bytes unread)
+{
+    struct net *n = c->net;
+
+    ASSERT(c->flags & CONN_IN_BYTES && !(c->flags & CONN_CLOSING));
+    ASSERT(c->out.bytes == 0 && unread.n <= UINT32_MAX);
+
+    struct handover *h = malloc(sizeof *h + unread.n);
+    if (!h) return -ERR_NOMEM;
+    *h = (struct handover){
+        .listener = c->listener,
+        .note = note,
+        .fd = conn_take_fd(c),
+        .unread = (uint32_t)unread.n,
+        .peer = c->peer,
+    };
+    if (unread.n) memcpy(h->bytes, unread.p, unread.n);
+
+    struct mail m = {.kind = n->options.mail_handover, .ptr = h};
+    mesh_send(n->core->mesh, to, m, 0, 0);
+    count(&n->core->counters, C_connections_moved);
+    conn_close(c, -ERR_AGAIN);
+    return 0;
+}
+
+void net_on_handover(struct net *n, const struct mail *m)
+{
+    struct handover *h = m->ptr;
+    struct conn_origin o = {
+        .listener = h->listener,
+        .fd = h->fd,
+        .peer = h->peer,
+        .moved = true,
+        .note = h->note,
+    };
+    int err;
+    struct conn *c = conn_new(n, &o, &err);
+
+    if (c && !(c->flags & CONN_CLOSING) && h->unread > 0)
+        conn_feed(c, bytes_of(h->bytes, h->unread));
+    free(h);
+}

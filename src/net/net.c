@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* net.c -- the net of a core: made, flushed once per turn, freed. */
+#include "net/net.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "net/net_internal.h"
+
+struct net *net_new(struct core *core, const struct net_options *o, void *ctx)
+{
+    struct net *n = calloc(1, sizeof *n);
+
+    if (!n) return NULL;
+    n->in_buf = malloc(NET_HEADROOM + (size_t)o->read_bytes);
+    if (!n->in_buf) {
+        free(n);
+        return NULL;
+    }
+    n->core = core;
+    n->ctx = ctx;
+    n->options = *o;
+    n->reserve_fd = sock_reserve(); /* without it, clients wait where they could be refused */
+    return n;
+}
+
+static void close_it(struct conn *c, void *arg)
+{
+    (void)arg;
+    conn_close(c, 0);
+}
+
+/* Forgets who waits to be flushed or called again, so that all the dead can be buried. */
+static void clear_lists(struct net *n)
+{
+    for (; n->flush; n->flush = n->flush->flush_next)
+        n->flush->flags &= (uint16_t)~CONN_FLUSH;
+    for (; n->again; n->again = n->again->again_next)
+        n->again->flags &= (uint16_t)~CONN_AGAIN;
+}
+
+void net_free(struct net **np)
+{
+    struct net *n = *np;
+
+    if (!n) return;
+    *np = NULL;
+    net_stop_listening(n);
+    net_each(n, close_it, NULL);
+    while (n->dead) {
+        clear_lists(n);
+        conn_bury_dead(n);
+    }
+    ASSERT(n->conns.used == 0);
+    if (n->reserve_fd >= 0) sock_close(n->reserve_fd);
+    free(n->conns.row);
+    free(n->in_buf);
+    free(n);
+}
+
+unsigned net_flush(struct net *n)
+{
+    unsigned work = debt_lift(n);
+
+    work += conn_flush_run(n);
+    work += conn_again_run(n);
+    work += conn_bury_dead(n);
+    /* What was added meanwhile is for the next turn, which must not sleep. */
+    return work + (n->flush || n->again || n->dead || n->lift_next > 0);
+}
+
+struct core *net_core(const struct net *n)
+{
+    return n->core;
+}
+
+void *net_ctx(const struct net *n)
+{
+    return n->ctx;
+}
+
+unsigned net_connections(const struct net *n)
+{
+    return n->conns.used;
+}
+
+const struct net_options *net_options(const struct net *n)
+{
+    return &n->options;
+}
+
+void net_each(struct net *n, void (*fn)(struct conn *c, void *arg), void *arg)
+{
+    for (uint32_t i = 1; i < n->conns.rows; i++) {
+        struct conn *c = n->conns.row[i].conn;
+        if (c && !(c->flags & CONN_CLOSING)) fn(c, arg);
+    }
+}

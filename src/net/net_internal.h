@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* net_internal.h -- what the files of net share, and nobody else sees. */
+#pragma once
+
+#include "net/net.h"
+
+enum {
+    NET_HEADROOM = 4096,   /* up to this much unread input is copied in front of the next read */
+    NET_ACCEPT_MAX = 64,   /* connections accepted per listener and turn */
+    NET_BACKLOG = 4096,    /* the kernel cuts it to net.core.somaxconn */
+    NET_DRAIN_READS = 4,   /* reads that make room for last words to arrive */
+    NET_LIFT_CHUNK = 1024, /* table slots looked at per turn for debts to lift */
+};
+
+/* One row of the table of connections. A connection's id is its row's number
+ * with the row's generation in the top 8 bits, so that mail that is late finds
+ * nobody, rather than the next client. Row 0 is never used: no id is 0. */
+struct conn_row {
+    struct conn *conn;  /* NULL: free */
+    uint32_t next_free; /* 0: none */
+    uint8_t generation;
+};
+
+enum { CONN_ROW_BITS = 24, CONN_ROWS_MAX = 1 << CONN_ROW_BITS };
+
+struct conn_table {
+    struct conn_row *row;
+    uint32_t rows;
+    uint32_t used;
+    uint32_t free_first; /* oldest first, so that generations last */
+    uint32_t free_last;
+};
+
+int conn_table_add(struct conn_table *t, struct conn *c); /* sets c->id; -ERR_NOMEM, -ERR_FULL */
+void conn_table_del(struct conn_table *t, struct conn *c);
+struct conn *conn_table_find(const struct conn_table *t, uint32_t id);
+
+/* A listening socket of this core. */
+struct door {
+    struct watch watch;
+    struct timer reopen; /* armed while it is shut because file descriptors ran out */
+    struct listener *listener;
+    struct net *net;
+};
+
+struct net {
+    struct core *core;
+    void *ctx;
+    struct net_options options;
+    uint8_t *in_buf; /* NET_HEADROOM, then options.read_bytes */
+
+    /* Work for net_flush; last in, first out. */
+    struct conn *flush;
+    struct conn *again;
+    struct conn *dead;
+
+    struct conn_table conns;
+
+    bool core_over;     /* outboxes of the core hold too much; debts are not lifted */
+    uint32_t lift_next; /* row at which to go on lifting debts; 0: none to lift */
+
+    int reserve_fd; /* given up to refuse a connection when there is no other; -1 if gone */
+    unsigned ndoors;
+    struct door door[NET_LISTENERS_MAX];
+};
+
+/* ---- conn.c: birth, control, death ------------------------------------------- */
+
+/* What a connection begins with. */
+struct conn_origin {
+    struct listener *listener;
+    int fd; /* taken: closed if this fails */
+    struct peer peer;
+    bool moved;
+    uint64_t note;
+};
+
+/* Makes a connection and opens its protocol. NULL with *err if it could not
+ * be made; it may also be closing already. */
+struct conn *conn_new(struct net *n, const struct conn_origin *o, int *err);
+unsigned conn_bury_dead(struct net *n);
+
+/* Tells the reactor what the connection's flags say. */
+void conn_rearm(struct conn *c);
+
+/* The socket is no longer ours to watch or close. */
+int conn_take_fd(struct conn *c);
+
+/* ---- conn_in.c: bytes in ------------------------------------------------------ */
+
+void conn_read(struct conn *c);
+
+/* Hands `in` to the protocol and keeps what it leaves. */
+void conn_feed(struct conn *c, struct bytes in);
+void conn_drop_input(struct conn *c);
+
+/* Calls again those that asked for it. Returns how many. */
+unsigned conn_again_run(struct net *n);
+
+/* ---- conn_out.c: bytes out ---------------------------------------------------- */
+
+unsigned conn_flush_run(struct net *n);
+
+/* Offers what is left to the socket of a dying connection once, so that the peer can read it. */
+void conn_say_last_words(struct conn *c);
+
+/* ---- debt.c ------------------------------------------------------------------- */
+
+/* Lifts debts that the core as a whole held up. Returns how many rows were looked at. */
+unsigned debt_lift(struct net *n);
+
+/* ---- listener.c ----------------------------------------------------------------- */
+
+void refuse(struct net *n, const struct peer *peer, int why);
+void doors_reopen(struct net *n); /* a file descriptor has become free */
+
+/* ---- peer.c ----------------------------------------------------------------------- */
+
+enum { PEER_TEXT = SOCK_ADDR_TEXT };
+
+struct peer peer_of(const struct sock_addr *a);
+const char *peer_text(const struct peer *p, char out[PEER_TEXT]);
