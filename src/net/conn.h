@@ -139,10 +139,12 @@ static inline size_t conn_unsent(const struct conn *c)
  * closed. Harmless if it is closing already. */
 void conn_close(struct conn *c, int why);
 
-void conn_pause(struct conn *c); /* stop reading */
-void conn_resume(
-    struct conn *c); /* read again; unread bytes are handed over this turn or the next */
-void conn_again(struct conn *c); /* call on_bytes with what is left next turn, without reading */
+/* Stops reading; reads again, and hands over what is unread this turn or the next. */
+void conn_pause(struct conn *c);
+void conn_resume(struct conn *c);
+
+/* Calls on_bytes with what is left, before more is read, after this turn's output was sent. */
+void conn_again(struct conn *c);
 
 /* Notes that `bytes` of this connection wait in a mesh outbox (mesh_send said so). */
 void conn_charge(struct conn *c, uint32_t bytes);

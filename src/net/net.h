@@ -40,8 +40,7 @@ enum { NET_LISTENERS_MAX = 16 };
 
 struct net;
 
-/* `ctx` is for the protocols: conn->net->ctx, usually the core's table of modules. NULL: no memory.
- */
+/* `ctx` is for the protocols (net_ctx), usually the core's table of modules. NULL: no memory. */
 struct net *net_new(struct core *core, const struct net_options *o, void *ctx);
 void net_free(struct net **n); /* closes everything, callbacks included */
 
@@ -49,7 +48,8 @@ void net_free(struct net **n); /* closes everything, callbacks included */
  * kernel and writes the port into l->addr for the others. */
 int net_listen(struct net *n, struct listener *l);
 
-/* Takes a connection that exists already (a test's socketpair, the simulator). */
+/* Takes a connection that exists already (a test's socketpair, the simulator); `peer` may be
+ * NULL. -ERR_FULL, -ERR_NOMEM: `fd` is then closed. */
 int net_adopt_fd(struct net *n, struct listener *l, int fd, const struct sock_addr *peer);
 
 /* No new connections from now on. */

@@ -9,7 +9,7 @@ enum { HEADER = offsetof(struct chunk, bytes) };
 
 static_assert(HEADER + 64 <= OUTQ_CHUNK_AFTER, "a packet's header fits behind a shared payload");
 static_assert(HEADER + OUTQ_COPY_MAX <= OUTQ_CHUNK_MAX, "the largest frame fits in a chunk");
-static_assert(OUTQ_CHUNK_MAX <= POOL_BLOCK_MAX, "chunks come from the pool's free lists");
+static_assert((int)OUTQ_CHUNK_MAX <= (int)POOL_BLOCK_MAX, "chunks come from the pool's free lists");
 
 static bool is_shared(const struct chunk *k)
 {
