@@ -41,14 +41,17 @@ enum { MQTT_VARINT_MAX = 268435455, MQTT_LEVELS_MAX = 128, MQTT_HEAD_MAX = 5 };
 struct mqtt_frame {
     uint8_t type;  /* enum mqtt_type */
     uint8_t flags; /* low four bits of the first byte */
+    bool padded;   /* the length took more bytes than it needs: wrong in 5.0 [MQTT-1.5.5-1] */
     struct bytes body;
 };
 
 /* Splits the next packet off `in`: returns its whole length and fills *f; 0 if it
  * is incomplete (*need = its whole length once known, else 0); or a negative reason:
  * -MQTT_RC_MALFORMED_PACKET (type 0, flags that the type forbids [MQTT-2.1.3-1], a
- * length of more than four bytes [MQTT-1.5.5-1]), -MQTT_RC_PACKET_TOO_LARGE if the
- * whole packet exceeds `max`. Never looks further than the fixed header. */
+ * length of more than four bytes 1.5.5), -MQTT_RC_PACKET_TOO_LARGE if the whole packet
+ * exceeds `max`. Never looks further than the fixed header, and does not know the version:
+ * what only some versions forbid (padded lengths, CONNECT's flags, DUP on SUBSCRIBE) is
+ * left to the packet's decoder. */
 long mqtt_frame_next(struct bytes in, uint32_t max, struct mqtt_frame *f, uint32_t *need);
 
 /* ---- properties ---------------------------------------------------------------------- */
@@ -64,7 +67,7 @@ enum mqtt_prop {
 
 enum { MQTT_SUB_IDS_MAX = 16, MQTT_USER_PROPERTIES_MAX = 64 };
 
-/* `have` is always set. A value is valid if its bit is set in `have`. */
+/* `have` and `raw` are always set (none below 5.0). A value is valid if its bit is set in `have`. */
 struct mqtt_props {
     uint32_t have;
     struct bytes raw; /* the whole block without its length; user properties are in here */
@@ -81,8 +84,9 @@ struct mqtt_props {
 };
 
 /* Reads a property block (length and all) for a packet of `type`, or of a will if
- * type is MQTT_PROPS_WILL. 0 or a reason code: unknown or misplaced property 0x82,
- * twice what may stand once 0x82, values out of range 0x82, broken encoding 0x81. */
+ * type is MQTT_PROPS_WILL. 0 or a reason code: unknown or misplaced property 0x81
+ * (2.2.2.2), twice what may stand once 0x82, values out of range 0x82 (a topic alias of
+ * 0: 0x94), broken encoding 0x81, more than the two limits above 0x97. */
 enum { MQTT_PROPS_WILL = 16 };
 int mqtt_decode_props(struct reader *r, unsigned type, struct mqtt_props *p);
 
@@ -115,9 +119,10 @@ struct mqtt_connect {
     struct mqtt_props props; /* have = 0 below 5.0 */
 };
 
-/* Reasons: 0x81; 0x82; 0x84 for a version we don't know (3.x answers it with return code 1);
- * 0x85 for a client id that the version forbids (3.1: 1 to 23 characters;
- * 3.1.1: empty only with clean session). `version` is set as soon as it was read, else 0. */
+/* Reasons: those of properties; 0x81; 0x84 for a version we don't know (3.x answers it with
+ * return code 1); 0x85 for a client id that the version forbids (3.1: empty; 3.1.1: empty
+ * without clean session); 0x90 for a will topic that is none; 0x99 for a will that is not the
+ * text it claims to be. `version` is set as soon as it was read, else 0. */
 int mqtt_decode_connect(const struct mqtt_frame *f, struct mqtt_connect *c);
 
 /* Always set: all but props' values. */
@@ -130,9 +135,9 @@ struct mqtt_publish {
     struct mqtt_props props;
 };
 
-/* `from_client`: topic alias rules and the ban on subscription ids apply. Checks
- * the topic: UTF-8, no wildcard [MQTT-3.3.2-2], not empty without alias; QoS 3; dup at QoS 0;
- * packet id 0; payload format 1 is checked against the payload (0x99). */
+/* `from_client`: the ban on subscription ids applies. Checks the topic: UTF-8 (0x81), no
+ * wildcard [MQTT-3.3.2-2] and not too many levels (0x90), not empty without alias (0x82);
+ * QoS 3; dup at QoS 0; packet id 0; payload format 1 is checked against the payload (0x99). */
 int mqtt_decode_publish(const struct mqtt_frame *f, enum mqtt_version v, bool from_client,
                         struct mqtt_publish *p);
 
@@ -234,7 +239,8 @@ struct mqtt_publish_out {
     uint32_t expiry_s;
 };
 
-/* Length of the whole packet. */
+/* Length of the whole packet. One of more than MQTT_VARINT_MAX + MQTT_HEAD_MAX can't be sent: the
+ * caller, who has a maximum packet size to keep, does not encode it. */
 size_t mqtt_publish_size(enum mqtt_version v, const struct mqtt_publish_out *p);
 
 /* Writes everything before the payload into `out`, which has room for

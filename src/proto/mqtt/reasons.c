@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* reasons.c -- reason codes: their sentences, and in which packets 5.0 lets them stand. */
+#include "base/assert.h"
+#include "proto/mqtt/wire.h"
+
+#define IN(t) (1u << MQTT_##t)
+#define PUB_ACKS (IN(PUBACK) | IN(PUBREC))
+#define SUB_ACKS (IN(SUBACK) | IN(UNSUBACK))
+
+/* The table of section 2.4, and of sections 3.2.2.2, 3.4.2.1, 3.9.3, 3.11.3, 3.14.2.1, 3.15.2.1. */
+static const uint16_t packets_of[256] = {
+    [MQTT_RC_SUCCESS] =
+        IN(CONNACK) | PUB_ACKS | IN(PUBREL) | IN(PUBCOMP) | SUB_ACKS | IN(DISCONNECT) | IN(AUTH),
+    [MQTT_RC_GRANTED_QOS_1] = IN(SUBACK),
+    [MQTT_RC_GRANTED_QOS_2] = IN(SUBACK),
+    [MQTT_RC_DISCONNECT_WITH_WILL] = IN(DISCONNECT),
+    [MQTT_RC_NO_MATCHING_SUBSCRIBERS] = PUB_ACKS,
+    [MQTT_RC_NO_SUBSCRIPTION_EXISTED] = IN(UNSUBACK),
+    [MQTT_RC_CONTINUE_AUTHENTICATION] = IN(AUTH),
+    [MQTT_RC_REAUTHENTICATE] = IN(AUTH),
+    [MQTT_RC_UNSPECIFIED_ERROR] = IN(CONNACK) | PUB_ACKS | SUB_ACKS | IN(DISCONNECT),
+    [MQTT_RC_MALFORMED_PACKET] = IN(CONNACK) | IN(DISCONNECT),
+    [MQTT_RC_PROTOCOL_ERROR] = IN(CONNACK) | IN(DISCONNECT),
+    [MQTT_RC_IMPLEMENTATION_SPECIFIC_ERROR] = IN(CONNACK) | PUB_ACKS | SUB_ACKS | IN(DISCONNECT),
+    [MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION] = IN(CONNACK),
+    [MQTT_RC_CLIENT_ID_NOT_VALID] = IN(CONNACK),
+    [MQTT_RC_BAD_USER_NAME_OR_PASSWORD] = IN(CONNACK),
+    [MQTT_RC_NOT_AUTHORIZED] = IN(CONNACK) | PUB_ACKS | SUB_ACKS | IN(DISCONNECT),
+    [MQTT_RC_SERVER_UNAVAILABLE] = IN(CONNACK),
+    [MQTT_RC_SERVER_BUSY] = IN(CONNACK) | IN(DISCONNECT),
+    [MQTT_RC_BANNED] = IN(CONNACK),
+    [MQTT_RC_SERVER_SHUTTING_DOWN] = IN(DISCONNECT),
+    [MQTT_RC_BAD_AUTHENTICATION_METHOD] = IN(CONNACK) | IN(DISCONNECT),
+    [MQTT_RC_KEEP_ALIVE_TIMEOUT] = IN(DISCONNECT),
+    [MQTT_RC_SESSION_TAKEN_OVER] = IN(DISCONNECT),
+    [MQTT_RC_TOPIC_FILTER_INVALID] = SUB_ACKS | IN(DISCONNECT),
+    [MQTT_RC_TOPIC_NAME_INVALID] = IN(CONNACK) | PUB_ACKS | IN(DISCONNECT),
+    [MQTT_RC_PACKET_ID_IN_USE] = PUB_ACKS | SUB_ACKS,
+    [MQTT_RC_PACKET_ID_NOT_FOUND] = IN(PUBREL) | IN(PUBCOMP),
+    [MQTT_RC_RECEIVE_MAXIMUM_EXCEEDED] = IN(DISCONNECT),
+    [MQTT_RC_TOPIC_ALIAS_INVALID] = IN(DISCONNECT),
+    [MQTT_RC_PACKET_TOO_LARGE] = IN(CONNACK) | IN(DISCONNECT),
+    [MQTT_RC_MESSAGE_RATE_TOO_HIGH] = IN(DISCONNECT),
+    [MQTT_RC_QUOTA_EXCEEDED] = IN(CONNACK) | PUB_ACKS | IN(SUBACK) | IN(DISCONNECT),
+    [MQTT_RC_ADMINISTRATIVE_ACTION] = IN(DISCONNECT),
+    [MQTT_RC_PAYLOAD_FORMAT_INVALID] = IN(CONNACK) | PUB_ACKS | IN(DISCONNECT),
+    [MQTT_RC_RETAIN_NOT_SUPPORTED] = IN(CONNACK) | IN(DISCONNECT),
+    [MQTT_RC_QOS_NOT_SUPPORTED] = IN(CONNACK) | IN(DISCONNECT),
+    [MQTT_RC_USE_ANOTHER_SERVER] = IN(CONNACK) | IN(DISCONNECT),
+    [MQTT_RC_SERVER_MOVED] = IN(CONNACK) | IN(DISCONNECT),
+    [MQTT_RC_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED] = IN(SUBACK) | IN(DISCONNECT),
+    [MQTT_RC_CONNECTION_RATE_EXCEEDED] = IN(CONNACK) | IN(DISCONNECT),
+    [MQTT_RC_MAXIMUM_CONNECT_TIME] = IN(DISCONNECT),
+    [MQTT_RC_SUBSCRIPTION_IDS_NOT_SUPPORTED] = IN(SUBACK) | IN(DISCONNECT),
+    [MQTT_RC_WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED] = IN(SUBACK) | IN(DISCONNECT),
+};
+
+bool mqtt_reason_fits(unsigned type, uint8_t reason)
+{
+    return (packets_of[reason] >> type & 1u) != 0;
+}
+
+const char *mqtt_reason_text(unsigned reason)
+{
+    switch (reason) {
+#define REASON(code, name, text)                                                                   \
+    case code:                                                                                     \
+        return text;
+#include "proto/mqtt/reasons.def"
+#undef REASON
+    default: return "unknown reason";
+    }
+}
+
+const char *mqtt_type_name(unsigned type)
+{
+    static const char *const names[] = {
+        "reserved", "CONNECT",  "CONNACK",    "PUBLISH", "PUBACK",      "PUBREC",
+        "PUBREL",   "PUBCOMP",  "SUBSCRIBE",  "SUBACK",  "UNSUBSCRIBE", "UNSUBACK",
+        "PINGREQ",  "PINGRESP", "DISCONNECT", "AUTH",
+    };
+    return type < ARRAY_LEN(names) ? names[type] : "reserved";
+}
