@@ -29,6 +29,7 @@ struct timer {
 struct wheel {
     struct timer *slot[WHEEL_SLOTS];
     struct timer *round; /* rest of the slot being visited */
+    struct timer *late;  /* armed when due already: for the next run, never for this one */
     uint32_t now_s;      /* the second that has been visited */
     uint32_t armed;      /* timers on the wheel */
 };
