@@ -6,7 +6,7 @@
  * chains of POOL_CHAIN and pushes a chain with one compare-and-swap
  * (pool_send_home, pool_flush_home); the home core takes all chains with one
  * exchange (pool_take_home). Blocks above POOL_BLOCK_MAX come from and return to
- * jemalloc directly.
+ * malloc (jemalloc) directly.
  *
  * Owner: the core. The first word of a dead block is its link. */
 #pragma once
@@ -20,8 +20,11 @@ enum { POOL_CHAIN = 16, POOL_CLASSES = 20, POOL_BLOCK_MAX = 32768 };
 struct pool;
 
 /* `homes` is shared by all cores' pools: an array of pointers to the pool of
- * every core, filled before any core runs. NULL when memory runs out. */
+ * every core, filled before any core runs (each pool_new puts in its own). NULL
+ * when memory runs out. */
 struct pool *pool_new(unsigned core, unsigned cores, struct pool **homes);
+
+/* Frees the pool with every block it ever gave, wherever that is now. */
 void pool_free_all(struct pool **p);
 
 /* At least `n` bytes, aligned to 16, not zeroed; NULL when memory runs out or the
@@ -38,9 +41,9 @@ void pool_flush_home(struct pool *p); /* at the end of the turn: incomplete chai
 
 typedef void pool_home_fn(void *ctx, void *block);
 
-/* Takes what came home and hands each block to `fn`. Returns how many. */
+/* Takes what came home, a bounded number, and hands each block to `fn`. Returns how many. */
 unsigned pool_take_home(struct pool *p, pool_home_fn *fn, void *ctx);
 
 /* Bytes handed out and not yet freed (size classes, not what was asked). */
 size_t pool_bytes_used(const struct pool *p);
-void pool_set_max(struct pool *p, size_t bytes);
+void pool_set_max(struct pool *p, size_t bytes); /* 0: no maximum */
