@@ -1,2 +1,111 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* core.c -- core_turn() is the table of contents of everything a core does. */
 #include "core/core.h"
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+
+/* A helper thread or a signal rang while we did not sleep. After a sleep the bell
+ * has been drained already, and this does nothing more. */
+static void on_bell(struct watch *w, unsigned ready)
+{
+    (void)ready;
+    struct core *c = CONTAINER_OF(w, struct core, bell);
+    mesh_awake(c->mesh);
+}
+
+int core_init(struct core *c, const struct core_options *o)
+{
+    int err = -ERR_NOMEM;
+    clock_tick(&c->clock);
+    c->id = o->id;
+    c->cores = o->cores;
+    c->idle = o->idle;
+    c->helpers = o->helpers;
+    c->mesh = mesh_port_at(o->mesh, o->id);
+    wheel_init(&c->wheel, clock_s(&c->clock));
+    rng_seed(&c->rng, hash_pair(o->seed, o->id));
+    log_init(&c->log, o->log_fd, o->log_level, o->log_json, o->id, &c->clock);
+
+    c->pool = pool_new(o->id, o->cores, o->pools);
+    c->reactor = c->pool ? reactor_new(&err) : NULL;
+    if (c->reactor) {
+        c->bell = (struct watch){.fd = mesh_bell_fd(c->mesh), .on_ready = on_bell};
+        err = reactor_add(c->reactor, &c->bell, READY_READ);
+    }
+    if (err < 0) core_fini(c);
+    return err;
+}
+
+void core_fini(struct core *c)
+{
+    if (c->reactor) reactor_del(c->reactor, &c->bell);
+    reactor_free(&c->reactor);
+    pool_free_all(&c->pool);
+}
+
+/* How long this turn may wait for the network. A turn after work, or within the
+ * spinning time, only looks; mesh_may_sleep is asked only when we mean it. */
+static uint64_t sleep_ns(struct core *c)
+{
+    if (c->last_work || c->idle == IDLE_BUSY) return 0;
+    if (c->idle == IDLE_SPIN && c->clock.now_ns - c->idle_since_ns < SPIN_NS) return 0;
+    uint64_t ns = wheel_wait_ns(&c->wheel, c->clock.now_ns);
+    return ns && mesh_may_sleep(c->mesh) ? ns : 0;
+}
+
+/* Looks or sleeps, then reads the clock: everything in the turn sees this moment. */
+static void wait_and_tick(struct core *c)
+{
+    uint64_t ns = sleep_ns(c);
+    reactor_wait(c->reactor, ns);
+    if (ns) {
+        mesh_awake(c->mesh);
+        count(&c->counters, C_sleeps);
+    }
+    clock_tick(&c->clock);
+}
+
+static unsigned phase(unsigned (*fn)(void *), void *ctx)
+{
+    return fn ? fn(ctx) : 0;
+}
+
+static void note_work(struct core *c, unsigned work)
+{
+    count(&c->counters, C_turns);
+    if (work)
+        c->idle_since_ns = 0;
+    else if (c->last_work || !c->idle_since_ns)
+        c->idle_since_ns = c->clock.now_ns;
+    c->last_work = work;
+}
+
+unsigned core_turn(struct core *c)
+{
+    unsigned work = 0;
+
+    wait_and_tick(c);
+    work += reactor_dispatch(c->reactor);                    /* bytes in, decoded, to the broker */
+    work += mesh_take(c->mesh);                              /* mail from other cores */
+    work += c->helpers ? helper_take(c->helpers, c->id) : 0; /* blocking work that is done */
+    work += wheel_run(&c->wheel, core_now_s(c));             /* timers */
+    work += phase(c->ops.deliver, c->ops.broker);            /* fill windows, encode */
+    work += phase(c->ops.commit, c->ops.store);              /* one write, one sync for the turn */
+    work += phase(c->ops.flush, c->ops.net); /* one send per connection; acks after commit */
+    if (c->ops.block_home)
+        work += pool_take_home(c->pool, c->ops.block_home, c->ops.broker); /* our dead blocks */
+    pool_flush_home(c->pool);                                              /* other cores' */
+    work += mesh_post(c->mesh); /* outboxes to rings; wake who sleeps */
+
+    note_work(c, work);
+    return work;
+}
+
+void core_run(struct core *c)
+{
+    while (!atomic_load_explicit(&c->stop, memory_order_acquire))
+        core_turn(c);
+}

@@ -45,4 +45,5 @@ static inline uint64_t counter_read(const struct counters *c, enum counter which
 
 /* Name ("messages_received"), kind ("total" or "now") and help of a counter. */
 const char *counter_name(enum counter which);
+const char *counter_kind(enum counter which);
 const char *counter_help(enum counter which);
