@@ -53,6 +53,9 @@ int table_add(struct table *t, uint64_t hash, void *item);
 /* Takes `item` out, found by identity; asserts that it is there. */
 void table_del(struct table *t, uint64_t hash, const void *item);
 
+/* Puts `fresh` in the place of `item`, which is there. Cannot fail. */
+void table_replace(struct table *t, uint64_t hash, const void *item, void *fresh);
+
 /* Calls `fn` for every item; `fn` must not change the table. */
 void table_each(const struct table *t, void (*fn)(void *item, void *arg), void *arg);
 void table_fini(struct table *t);

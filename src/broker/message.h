@@ -1,63 +1,70 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* message.h -- one published message: an immutable block that finds its way home.
  *
- * The publisher's core makes it and alone frees it. Two counts keep it alive:
- * `users`, a plain number, counts what holds it on its home core; `away`, atomic,
- * counts the shares that are elsewhere, one per mail under way or core that has
- * it. All shares together weigh one user. A core that received a share gives it
- * back with message_put(); when the last share is given back the block travels
- * home in a chain (pool.h).
+ * The publisher's core makes it and alone frees it. Two counts keep it alive: `users`,
+ * a plain number, counts what holds it at home; `away`, atomic, counts shares, one
+ * per mail under way or core that has it, and one more that stands for all users
+ * together as long as there are any. So whoever takes `away` from 1 to 0 was the last
+ * holder anywhere: home frees the block, another core sends it home in a chain
+ * (pool.h). message.c tells why this is safe.
  *
  * A core never queues a foreign block: message_keep() there makes a local stand-in,
- * a copy if it is small, else a header that holds the one share and points to the
+ * a copy if it is small, else a header that holds one share and points to the
  * foreign body. So queues, retained sets and windows count with plain integers, on
  * local blocks only, and a slow consumer pins at most large bodies. */
 #pragma once
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "core/core.h"
 
 enum { MESSAGE_COPY_MAX = 2048 }; /* bodies up to this are copied, not pinned */
 
 enum message_flag {
-    MESSAGE_RETAIN = 1 << 0,   /* as published */
-    MESSAGE_STANDIN = 1 << 1,  /* body belongs to `foreign` */
+    MESSAGE_RETAIN = 1 << 0,  /* as published */
+    MESSAGE_STANDIN = 1 << 1, /* the body belongs to a foreign block */
     MESSAGE_EXPIRES = 1 << 2,
 };
 
 struct message {
-    /* Home core only. */
-    uint32_t users;
-    uint32_t block_bytes; /* of the pool block */
+    /* Written once. */
+    union {
+        uint64_t topic_hash;
+        void *link; /* of the dead block, on its way home (pool.h) */
+    };
+    const uint8_t *body; /* topic, props, payload, back to back; of a stand-in: foreign */
+
+    uint32_t users;        /* home core only */
+    _Atomic uint32_t away; /* shares on other cores or under way, and 1 for home's users */
 
     /* Written once. */
-    uint64_t topic_hash;
-    const uint8_t *body;      /* topic, props, payload, back to back */
     uint32_t payload_len;
     uint32_t props_len;
     uint16_t topic_len;
-    uint16_t home;            /* the core that made the block */
-    uint16_t origin_core;     /* the publisher's home and session, for no-local; */
-    uint8_t qos;              /* as published */
+    uint16_t home;        /* the core that made the block */
+    uint16_t origin_core; /* the publisher's home and session, for no-local; */
+    uint8_t qos;          /* as published */
     uint8_t flags;
-    uint32_t origin_session;  /* 0: the broker itself */
-    uint32_t expires_s;       /* core_now_s at which it expires, with MESSAGE_EXPIRES */
-    struct message *foreign;  /* of a stand-in */
+    uint32_t origin_session; /* 0: the broker itself */
+    uint32_t expires_s;      /* core_now_s at which it expires, with MESSAGE_EXPIRES */
 
-    _Atomic uint32_t away;    /* shares on other cores or under way */
     uint8_t bytes[];
 };
+
+static_assert(offsetof(struct message, bytes) == 48, "a small header: queues are full of them");
 
 /* What a publisher says, borrowed. */
 struct publication {
     struct bytes topic, payload;
     struct bytes props; /* MQTT 5 properties to pass on, encoded (mqtt_props_forward) */
     uint64_t topic_hash;
-    uint32_t expiry_s;  /* seconds; with has_expiry */
+    uint32_t expiry_s; /* seconds; with has_expiry */
     uint8_t qos;
     bool retain, has_expiry;
 };
@@ -87,10 +94,14 @@ static inline bool message_expired(const struct message *m, uint32_t now_s)
     return (m->flags & MESSAGE_EXPIRES) && now_s >= m->expires_s;
 }
 
-/* On the home core: one more user, one less. */
+/* On the home core: one more user, one less. A share that came home by mail counts as a use. */
 static inline void message_ref(struct message *m)
 {
-    m->users++;
+    if (LIKELY(m->users > 0)) {
+        m->users++;
+    } else { /* only shares are left, the caller's among them */
+        atomic_fetch_add_explicit(&m->away, 1, memory_order_relaxed);
+    }
 }
 void message_unref(struct core *c, struct message *m);
 
@@ -98,13 +109,17 @@ void message_unref(struct core *c, struct message *m);
  * at home, else by a share of its own. */
 void message_share(struct core *c, struct message *m, uint32_t n);
 
+/* Turns what the caller holds into a share to be mailed, and so ends the caller's hold:
+ * cheaper than message_share and message_put. */
+void message_hand_over(struct core *c, struct message *m);
+
 /* Gives back what the caller holds: a use at home, a share elsewhere. */
 void message_put(struct core *c, struct message *m);
 
 /* A message this core may keep: at home one more user of `m`, elsewhere a stand-in
- * with one user. What the caller holds stays its own. NULL when memory ran out.
+ * (or copy) with one user. What the caller holds stays its own. NULL when memory ran out.
  * Give it back with message_unref. */
 struct message *message_keep(struct core *c, struct message *m);
 
-/* turn_ops.block_home: all shares of `block` are back. ctx is the core. */
+/* turn_ops.block_home: nobody holds `block` any more. ctx is the core. */
 void message_on_home(void *ctx, void *block);

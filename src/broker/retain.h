@@ -2,9 +2,9 @@
 /* retain.h -- the retained messages of the topics this core owns, and how a new
  * wildcard subscription collects its own.
  *
- * A tree by level (a node per path; children in one table for the whole tree, by the
- * path's hash, and in a sibling list for wildcards). The exact look-up needs
- * neither: a table by topic hash.
+ * A tree by level: a node per path, found by the path's hash in one table for the
+ * whole tree, and linked to its siblings for wildcards. The exact look-up is the
+ * same table, asked once.
  *
  * A walk visits the nodes that may match a filter in bounded steps and puts what it
  * finds in a vector. One walk runs at a time, the others wait in line. While it
@@ -20,10 +20,11 @@
 #include "base/bytes.h"
 #include "base/table.h"
 #include "broker/message.h"
+#include "broker/name.h"
 
 struct retain_limits {
     uint64_t messages_max;
-    uint64_t bytes_max; /* topics, properties and payloads */
+    uint64_t bytes_max; /* topics, properties and payloads; UINT64_MAX: no limit */
 };
 
 struct retain_node;
@@ -40,21 +41,29 @@ struct retain_walk {
     struct retain_walk *next;
     struct bytes filter; /* borrowed until done */
     struct retain_vector found;
-    bool failed; /* memory ran out: the vector is incomplete */
+    bool failed;                                    /* memory ran out: the vector is incomplete */
     void (*done)(struct retain_walk *w, void *ctx); /* takes the vector */
 };
+
+enum { RETAIN_ROOTS = 2 }; /* names that begin with '$' hang below a root of their own */
 
 struct retain {
     struct core *core;
     uint64_t seed;
     struct retain_limits limits;
     uint64_t messages, bytes;
-    struct table topics; /* node of every retained topic, by topic hash */
-    struct table paths;  /* every node, by path hash */
-    struct retain_node *root;
-    struct retain_walk *walk_head, *walk_tail; /* head: running */
-    uint32_t walk_id; /* of the running walk; nodes remember the last that visited them */
-    struct retain_node *cursor;
+    struct table paths; /* every node but the roots, by path hash */
+    struct retain_node *root[RETAIN_ROOTS];
+
+    /* The running walk. */
+    struct retain_walk *walk_head, *walk_tail; /* head: running, or the next to run */
+    uint64_t walk_id;           /* 0 while none runs; nodes remember the last that found them */
+    uint64_t walks;             /* the last id given */
+    struct retain_node *cursor; /* the next node to visit */
+    unsigned depth;             /* of the cursor; the root has 0 */
+    unsigned levels;            /* of the filter, without '#' */
+    bool deep;                  /* the filter ends with '#' */
+    uint64_t level[NAME_LEVELS_MAX]; /* level hashes of the filter (path.h) */
 };
 
 int retain_init(struct retain *r, struct core *c, uint64_t seed, struct retain_limits limits);
