@@ -14,16 +14,16 @@
 #include "broker/session.h"
 
 struct broker_options {
-    uint32_t sessions_max;              /* per core */
-    uint32_t subscriptions_max;         /* per session */
-    uint32_t queue_messages_max;        /* waiting per session */
-    uint64_t queue_bytes_max;           /* and their bytes */
-    uint32_t window_max;                /* in flight to one client */
-    uint32_t receive_max;               /* in flight from one client; announced in 5.0 */
-    uint64_t retained_max;              /* per core */
+    uint32_t sessions_max;       /* per core */
+    uint32_t subscriptions_max;  /* per session */
+    uint32_t queue_messages_max; /* waiting per session */
+    uint64_t queue_bytes_max;    /* and their bytes */
+    uint32_t window_max;         /* in flight to one client */
+    uint32_t receive_max;        /* in flight from one client; announced in 5.0 */
+    uint64_t retained_max;       /* per core */
     uint64_t retained_bytes_max;
-    uint32_t expiry_max_s;              /* longest session expiry that is granted */
-    uint32_t match_cache;               /* slots of the result caches, a power of two */
+    uint32_t expiry_max_s; /* longest session expiry that is granted */
+    uint32_t match_cache;  /* slots of the result caches, a power of two */
 };
 
 #define BROKER_OPTIONS_DEFAULT                                                                     \
@@ -61,7 +61,8 @@ unsigned broker_home(const struct broker *b, uint8_t tenant, struct bytes client
 unsigned broker_owner(const struct broker *b, uint64_t topic_hash);
 uint64_t broker_topic_hash(const struct broker *b, struct bytes topic);
 
-/* A fresh client id whose home is this core: writes up to `room` (at least 24) bytes; returns its length. */
+/* A fresh client id whose home is this core: writes up to `room` (at least 24) bytes; returns its
+ * length. */
 unsigned broker_assign_client_id(struct broker *b, char *out, unsigned room);
 
 struct core *broker_core(const struct broker *b);
@@ -89,7 +90,7 @@ struct sub_batch {
     void (*done)(struct sub_batch *b); /* every filter is in force: answer now. Runs at home. */
     uint32_t waiting;                  /* filters that owners have not answered */
     struct backlog *held, *held_tail;  /* retained messages, passed on after done() */
-    struct sub_batch *next;            /* of the session's batches: broker's own */
+    struct sub_batch *next;            /* on session->batches */
 };
 
 struct sub_request {
@@ -97,7 +98,9 @@ struct sub_request {
     uint32_t sub_id;     /* 0: none */
     uint8_t qos;
     bool no_local, retain_as_published;
-    uint8_t retain_handling; /* 0 send, 1 send if new, 2 don't [MQTT-3.3.1-9..11] */
+    uint8_t retain_handling; /* 0 send, 1 send if new, 2 don't [MQTT-3.3.1-9] [MQTT-3.3.1-10]
+                                [MQTT-3.3.1-11] */
+    int16_t *status; /* if not NULL: set to -ERR_X if it fails later; lives as long as the batch */
 };
 
 /* Subscribes or changes a subscription. The granted QoS (0 to 2), or -ERR_FULL,

@@ -43,8 +43,8 @@ struct sink_ops {
     /* Encodes and sends. 0; -ERR_FULL: a QoS 0 message the peer is too slow for (drop
      * it); -ERR_TOO_LARGE: above what the client accepts (drop it [MQTT-3.1.2-25]). */
     int (*send)(struct session *s, const struct delivery *d);
-    /* May the next message be sent? False while the out-queue is over its limit; the sink then calls
-     * session_pump() when it has drained. */
+    /* May the next message be sent? False while the out-queue is over its limit; the sink then
+     * calls session_pump() when it has drained. */
     bool (*ready)(struct session *s);
     /* Sends PUBREL again, on resume. */
     void (*release)(struct session *s, uint16_t packet_id);
@@ -60,7 +60,7 @@ enum in_flight { FLIGHT_FREE, FLIGHT_SENT, FLIGHT_RECEIVED /* PUBREC seen, PUBRE
 
 /* A message that waits or is in flight; holds one use of `m`. */
 struct pending {
-    struct message *m; /* NULL once PUBREC has come */
+    struct message *m;  /* NULL once PUBREC has come */
     uint32_t *more_ids; /* all subscription ids if there are several (malloc); else NULL */
     uint32_t sub_id;    /* the only one; 0: none */
     uint8_t nsub_ids;
@@ -81,9 +81,10 @@ struct pendings {
 /* Retained messages that a new subscription still has to get, before anything later. */
 struct backlog {
     struct backlog *next;
-    struct sub *sub;  /* whose options apply; NULL: it was removed, skip the rest */
-    struct message **at;
+    struct message **at; /* one use each; entries may be NULL */
     uint32_t n, pos;
+    uint32_t sub_id; /* options of the subscription, as they were when it was made */
+    uint8_t qos;
 };
 
 /* An acceptance that is awaited from a topic's owner. */
@@ -99,10 +100,10 @@ struct session {
     void *sink;                 /* the protocol's connection state */
     struct broker *broker;
 
-    struct pendings queue;    /* waiting */
-    struct pendings flight;   /* in flight; packet id of seq x is x % 65535 + 1 */
-    uint32_t in_flight;       /* unacknowledged ones among flight */
-    uint32_t window;          /* most in flight: the client's receive maximum, and ours */
+    struct pendings queue;  /* waiting */
+    struct pendings flight; /* in flight; packet id of seq x is x % 65535 + 1 */
+    uint32_t in_flight;     /* unacknowledged ones among flight */
+    uint32_t window;        /* most in flight: the client's receive maximum, and ours */
     struct backlog *backlog, *backlog_tail;
     uint64_t queue_bytes;
 
@@ -114,19 +115,23 @@ struct session {
 
     struct sub *subs; /* list */
     uint32_t nsubs;
+    uint32_t nshared;          /* of them in share groups */
+    struct sub_batch *batches; /* SUBSCRIBE packets that owners have not answered yet */
+    uint64_t match_serial;     /* of the look-up that last met this session, ... */
+    uint32_t match_at;         /* ... and its place in that result */
 
     struct message *will; /* one use; NULL: none */
     uint32_t will_delay_s;
-    uint32_t expiry_s;    /* after the connection ends; 0: at once */
-    struct timer timer;   /* will delay, then expiry, while not connected */
-    uint32_t gone_s;      /* when the connection ended */
+    uint32_t expiry_s;  /* after the connection ends; 0: at once */
+    struct timer timer; /* will delay, then expiry, while not connected */
+    uint32_t gone_s;    /* when the connection ended */
 
     struct session *ready_next; /* on the broker's list of sessions to pump */
     bool ready_listed;
-    bool dead;            /* ended; only its slot waits for mail */
+    bool dead; /* ended; only its slot waits for mail */
     uint8_t tenant;
-    uint32_t id;          /* slot on this core; never 0 */
-    uint64_t hash;        /* of tenant and client id */
+    uint32_t id;   /* slot on this core; never 0 */
+    uint64_t hash; /* of tenant and client id */
     uint16_t client_id_len;
     char client_id[];
 };
@@ -141,9 +146,9 @@ static inline struct bytes session_client_id(const struct session *s)
 struct attach {
     struct bytes client_id;
     uint8_t tenant;
-    bool clean;              /* throw away what there was [MQTT-3.1.2-4] */
-    uint32_t expiry_s;       /* SESSION_NEVER_EXPIRES for "clean session = 0" of 3.x */
-    uint16_t receive_max;    /* the client's; 65535 if it did not say */
+    bool clean;           /* throw away what there was [MQTT-3.1.2-4] */
+    uint32_t expiry_s;    /* SESSION_NEVER_EXPIRES for "clean session = 0" of 3.x */
+    uint16_t receive_max; /* the client's; 65535 if it did not say */
     const struct sink_ops *ops;
     void *sink;
     const struct publication *will; /* NULL: none; copied */

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "broker/broker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "broker/internal.h"
+#include "broker/share.h"
+
+bool cores_empty(const struct cores *c)
+{
+    uint64_t any = 0;
+    for (unsigned i = 0; i < CORE_WORDS; i++)
+        any |= c->bits[i];
+    return any == 0;
+}
+
+struct broker *broker_new(struct core *c, const struct broker_options *o, uint64_t seed)
+{
+    struct broker *b = calloc(1, sizeof *b);
+    if (!b) return NULL;
+    b->core = c;
+    b->options = *o;
+    b->seed = seed;
+    for (unsigned i = 0; i < SLOTS; i++)
+        b->slot[i] = (uint16_t)(i % c->cores);
+
+    filters_init(&b->local, seed);
+    filters_init(&b->interest, seed);
+    filters_init(&b->groups, seed);
+    struct retain_limits limits = {.messages_max = o->retained_max,
+                                   .bytes_max = o->retained_bytes_max};
+    if (retain_init(&b->retain, c, seed, limits) < 0 ||
+        cache_init(&b->targets, o->match_cache) < 0 || cache_init(&b->routes, o->match_cache) < 0 ||
+        share_init(b) < 0)
+        broker_free(&b);
+    return b;
+}
+
+void broker_free(struct broker **bp)
+{
+    struct broker *b = *bp;
+    if (!b) return;
+    for (uint32_t i = 1; i < b->sessions_cap; i++) {
+        struct session *s = b->session_at[i];
+        if (!s) continue;
+        if (!s->dead) session_end(s);
+        if ((s = b->session_at[i]) != NULL) { /* owed mail that will never come */
+            s->await_mail = 0;
+            session_slot_release(s);
+        }
+    }
+    for (uint32_t i = 0; i < b->arrivals; i++)
+        message_put(b->core, b->arrival[i].m);
+    free(b->arrival);
+    free(b->session_at);
+    table_fini(&b->sessions);
+    interest_fini(b);
+    subscribe_fini(b);
+    share_fini(b);
+    retain_fini(&b->retain);
+    cache_fini(&b->targets);
+    cache_fini(&b->routes);
+    filters_fini(&b->local);
+    filters_fini(&b->interest);
+    filters_fini(&b->groups);
+    free(b->last_targets);
+    free(b->last_route);
+    free(b->scratch.at);
+    free(b->scratch.ids);
+    free(b);
+    *bp = NULL;
+}
+
+struct core *broker_core(const struct broker *b)
+{
+    return b->core;
+}
+
+const struct broker_options *broker_options(const struct broker *b)
+{
+    return &b->options;
+}
+
+/* ---- placement --------------------------------------------------------------------------- */
+
+static uint64_t client_hash(const struct broker *b, uint8_t tenant, struct bytes client_id)
+{
+    return hash_pair(name_hash(b->seed, client_id), tenant);
+}
+
+unsigned broker_owner(const struct broker *b, uint64_t topic_hash)
+{
+    return b->slot[topic_hash >> 52]; /* the tables use the low bits */
+}
+
+unsigned broker_home(const struct broker *b, uint8_t tenant, struct bytes client_id)
+{
+    return broker_owner(b, client_hash(b, tenant, client_id));
+}
+
+uint64_t broker_topic_hash(const struct broker *b, struct bytes topic)
+{
+    return name_hash(b->seed, topic);
+}
+
+unsigned broker_assign_client_id(struct broker *b, char *out, unsigned room)
+{
+    int n;
+    do { /* one try in `cores` hits */
+        n = snprintf(out, room, "auto-%016llx", (unsigned long long)rng_u64(&b->core->rng));
+    } while (broker_home(b, 0, bytes_of(out, (size_t)n)) != b->core->id);
+    return (unsigned)n;
+}
+
+/* ---- mail --------------------------------------------------------------------------------- */
+
+static const char *const mail_names[] = {
+    [MAIL_NONE] = "none",
+#define MAIL(name, handler, meaning) [MAIL_##name] = #name,
+#include "broker/mail.def"
+#undef MAIL
+};
+
+const char *mail_name(unsigned kind)
+{
+    return kind < MAIL_KINDS ? mail_names[kind] : "unknown";
+}
+
+void broker_mail_handlers(mail_fn *handlers[BROKER_MAIL_KINDS])
+{
+    for (unsigned i = 0; i < BROKER_MAIL_KINDS; i++)
+        handlers[i] = NULL;
+#define MAIL(name, handler, meaning) handlers[MAIL_##name] = handler;
+#include "broker/mail.def"
+#undef MAIL
+}
+
+/* ---- publish ------------------------------------------------------------------------------ */
+
+/* To the topic's owner. Takes the caller's use of `m`. If `number` >= 0, session
+ * `from` awaits the acceptance with that number. */
+static int publish_to_owner(struct broker *b, struct message *m, struct session *from, int number,
+                            uint32_t account, uint32_t *mailed)
+{
+    unsigned owner = broker_owner(b, m->topic_hash);
+    if (owner == b->core->id) return route_publish(b, m);
+
+    struct mail mail = {.kind = MAIL_PUBLISH, .ptr = m};
+    if (number >= 0) {
+        mail.a = (uint16_t)number;
+        mail.b = from->id;
+        from->await_mail++;
+    }
+    message_share(b->core, m, 1);
+    *mailed +=
+        mesh_send(b->core->mesh, owner, mail, account, (uint32_t)sizeof *m + message_bytes(m));
+    message_unref(b->core, m);
+    return -ERR_AGAIN;
+}
+
+int broker_publish(struct session *from, const struct publication *p, uint16_t packet_id,
+                   uint32_t account, uint32_t *mailed)
+{
+    struct broker *b = from->broker;
+    struct message *m = message_new(b->core, p, from->id);
+    if (!m) return -ERR_NOMEM;
+
+    if (p->qos == 0) {
+        publish_to_owner(b, m, from, -1, account, mailed);
+        return 0;
+    }
+    int number = accept_await(from, packet_id, p->qos);
+    if (number < 0) {
+        message_unref(b->core, m);
+        return number;
+    }
+    int status = publish_to_owner(b, m, from, number, account, mailed);
+    if (status != -ERR_AGAIN) accept_settle(from, (uint16_t)number, status);
+    return 0;
+}
+
+void broker_publish_message(struct broker *b, struct message *m)
+{
+    uint32_t mailed = 0;
+    publish_to_owner(b, m, NULL, -1, 0, &mailed);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* deliver.c -- the deliver phase: messages that reached this core go before its sessions.
+ *
+ * Publishing and mail only add arrivals; here, once per turn, they are matched and
+ * offered, in the order they came, which for one topic is its owner's order. Receiver's. */
+#include <stdlib.h>
+
+#include "broker/internal.h"
+#include "broker/match.h"
+#include "broker/share.h"
+
+enum { ARRIVALS_FIRST = 256, ARRIVALS_REST = 16384, WALK_BUDGET = 2048 };
+
+static bool grow(struct broker *b)
+{
+    uint32_t cap = b->arrivals_cap ? b->arrivals_cap * 2 : ARRIVALS_FIRST;
+    struct arrival *at = realloc(b->arrival, cap * sizeof *at);
+    if (!at) return false;
+    b->arrival = at;
+    b->arrivals_cap = cap;
+    return true;
+}
+
+void deliver_arrived_shared(struct broker *b, const struct arrival *a)
+{
+    if (b->arrivals == b->arrivals_cap && !grow(b)) {
+        count(&b->core->counters, C_dropped_queue);
+        message_put(b->core, a->m);
+        return;
+    }
+    b->arrival[b->arrivals++] = *a;
+}
+
+void deliver_arrived(struct broker *b, struct message *m, unsigned from)
+{
+    struct arrival a = {.m = m, .from = (uint16_t)from};
+    deliver_arrived_shared(b, &a);
+}
+
+void deliver_on_mail(void *ctx, unsigned from, const struct mail *m)
+{
+    deliver_arrived(ctx, m->ptr, from);
+}
+
+static void deliver(struct broker *b, const struct arrival *a)
+{
+    struct message *m = a->m;
+    const struct targets *t = match_targets(b, m, a->from);
+    struct delivery d = {.m = m, .serial = ++b->serial};
+    bool expired = message_expired(m, core_now_s(b->core)); /* [MQTT-3.3.2-5] */
+    if (expired) count(&b->core->counters, C_dropped_expired);
+
+    for (uint32_t i = 0; t && !expired && i < t->n; i++) {
+        const struct target *g = &t->at[i];
+        if (g->no_local && m->origin_session == g->session->id && m->origin_core == b->core->id)
+            continue;                              /* [MQTT-3.8.3-3] */
+        d.qos = m->qos < g->qos ? m->qos : g->qos; /* [MQTT-3.8.4-8] */
+        d.retain = g->retain_as_published &&
+                   (m->flags & MESSAGE_RETAIN); /* [MQTT-3.3.1-12] [MQTT-3.3.1-13] */
+        d.sub_ids = t->ids + g->ids_at;
+        d.nsub_ids = g->nids;
+        session_offer(g->session, &d, 0);
+    }
+    message_put(b->core, m);
+}
+
+static unsigned pump_ready(struct broker *b)
+{
+    struct session *s = b->ready_head;
+    unsigned pumped = 0;
+    b->ready_head = b->ready_tail = NULL; /* who is not done is listed again, for the next turn */
+    while (s) {
+        struct session *next = s->ready_next;
+        s->ready_listed = false;
+        session_pump(s);
+        s = next;
+        pumped++;
+    }
+    return pumped;
+}
+
+unsigned broker_deliver(void *broker)
+{
+    struct broker *b = broker;
+    unsigned work = retain_step(&b->retain, WALK_BUDGET, b);
+    work += pump_ready(b);
+
+    uint32_t n = 0;
+    for (; n < b->arrivals; n++) { /* a message no member could take may come back once */
+        struct arrival a = b->arrival[n];
+        if (UNLIKELY(a.group))
+            group_deliver(b, &a);
+        else
+            deliver(b, &a);
+    }
+    b->arrivals = 0;
+    if (b->arrivals_cap > ARRIVALS_REST) {
+        free(b->arrival);
+        b->arrival = NULL;
+        b->arrivals_cap = 0;
+    }
+    return work + n;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* internal.h -- what the files of the broker share and nobody else sees.
+ *
+ * Three roles meet on every core, each in files of its own:
+ *   home        sessions, their subscriptions and acceptances (session_*.c, subscribe.c, accept.c)
+ *   owner       order, interest, retained (route.c, interest.c, retain.c)
+ *   receiver    matching the core's own subscriptions, delivery (deliver.c, match.c)
+ * They call each other directly when they are on one core and by mail when not. */
+#pragma once
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "broker/broker.h"
+#include "broker/cache.h"
+#include "broker/filters.h"
+#include "broker/name.h"
+
+enum { SLOTS = 4096, CORE_WORDS = MESH_CORES_MAX / 64 };
+
+/* A set of cores. */
+struct cores {
+    uint64_t bits[CORE_WORDS];
+};
+
+static inline bool cores_has(const struct cores *c, unsigned core)
+{
+    return (c->bits[core / 64] >> (core % 64) & 1) != 0;
+}
+static inline void cores_add(struct cores *c, unsigned core)
+{
+    c->bits[core / 64] |= 1ull << (core % 64);
+}
+static inline void cores_del(struct cores *c, unsigned core)
+{
+    c->bits[core / 64] &= ~(1ull << (core % 64));
+}
+bool cores_empty(const struct cores *c);
+
+/* ---- home: subscriptions ------------------------------------------------------------------ */
+
+/* A filter that sessions of this core subscribe to. Freed with its last subscription. */
+struct local_filter {
+    struct filter_entry entry; /* in broker->local, or in broker->groups if shared */
+    struct sub *subs;
+    uint32_t nsubs;
+    struct group *group; /* of a shared filter; else NULL */
+    char name[];
+};
+
+/* A session's subscription. */
+struct sub {
+    struct session *session;
+    struct local_filter *filter;
+    struct sub *filter_next, **filter_link;
+    struct sub *session_next, **session_link;
+    struct cores
+        *gate; /* owners whose messages are not live yet: they have not answered; NULL: none */
+    struct asking *askings; /* questions under way for it */
+    uint32_t sub_id;
+    uint8_t qos;
+    bool no_local, retain_as_published;
+};
+
+/* One subscription's question to the owners, until all have answered. Home's. */
+struct asking {
+    struct asking *next;                 /* of the subscription */
+    struct asking *all_next, **all_link; /* of the core */
+    struct sub *sub;                     /* NULL: removed meanwhile */
+    struct sub_batch *batch;             /* NULL: nobody waits for it */
+    uint32_t left;                       /* answers still to come */
+    int16_t *status; /* where the batch wants to hear of a failure; NULL: nowhere */
+    uint32_t sub_id;
+    uint8_t qos;
+};
+
+/* ---- between home and owner ------------------------------------------------------------------ */
+
+/* Goes to an owner as MAIL_INTEREST and comes back as MAIL_ANSWER (not if `gone`). malloc'd. */
+struct interest_mail {
+    struct retain_walk walk; /* the owner's, while it collects */
+    struct asking *asking;   /* home's; the owner only carries it. NULL: no answer is wanted */
+    uint16_t home;
+    bool gone; /* the home core has no subscription to this filter any more */
+    bool want_retained;
+    bool shared;
+    uint16_t online;              /* of a share group: members that are online */
+    uint32_t group;               /* the group's slot at home */
+    uint16_t name_len, filter_at; /* filter: name from filter_at on */
+    char name[];
+};
+
+/* ---- the broker of a core ----------------------------------------------------------------------
+ */
+
+/* A message that has reached this core and waits for the deliver phase; one hold. */
+struct arrival {
+    struct message *m;
+    uint16_t from;  /* its owner */
+    uint32_t group; /* the share group it is for (slot here); 0: all that match */
+    uint32_t tag;   /* share_tag, of a share group */
+};
+
+/* Where a look-up collects its result before it is packed. */
+struct match_scratch {
+    struct target *at;
+    uint32_t n, cap;
+    uint32_t *ids;
+    uint32_t nids, ids_cap;
+};
+
+struct broker {
+    struct core *core;
+    struct broker_options options;
+    uint64_t seed;
+    uint64_t serial; /* of deliveries and of look-ups */
+
+    /* receiver */
+    struct arrival *arrival;
+    uint32_t arrivals, arrivals_cap;
+    struct filters local;         /* struct local_filter */
+    struct cache targets;         /* topic -> struct targets */
+    struct targets *last_targets; /* of the last look-up that was not worth caching */
+    struct match_scratch scratch;
+    struct session *ready_head, *ready_tail;
+
+    /* owner */
+    struct filters interest;  /* struct interest */
+    struct cache routes;      /* topic -> struct route */
+    struct route *last_route; /* of the last look-up that was not worth caching */
+    struct retain retain;
+    struct table shares; /* struct share, by number */
+    uint32_t share_next; /* number to try next */
+
+    /* home */
+    struct table sessions;                /* by hash of tenant and client id */
+    struct session **session_at;          /* by id */
+    uint32_t sessions_cap, sessions_free; /* free: first id to try */
+    uint32_t nsessions;
+    struct asking *askings;
+    struct filters groups;   /* struct local_filter with a group; only looked up by name */
+    struct group **group_at; /* by index of their slot */
+    uint32_t groups_cap;
+    uint32_t group_generation;
+
+    uint16_t slot[SLOTS]; /* slot -> core */
+};
+
+/* ---- home ----------------------------------------------------------------------------------- */
+
+struct session *session_at(struct broker *b,
+                           uint32_t id); /* NULL if there is none, dead ones too */
+void session_end(struct session *s);
+void session_slot_release(struct session *s); /* frees a dead session that owes no mail any more */
+
+/* Puts a message before a session: sends it, lets it wait, or drops it. Borrows `d->m`. */
+void session_offer(struct session *s, const struct delivery *d, uint32_t group);
+/* On the list of sessions that broker_deliver pumps. */
+void session_mark_ready(struct session *s);
+void session_lost_sink(struct session *s); /* what need not outlive the connection goes */
+void session_drop_flow(struct session *s); /* frees queue, window, backlog, acceptances */
+/* Calls `fn` for what waits or is in flight and came by share group `group`, taking it out. */
+void session_take_group(struct session *s, uint32_t group,
+                        void (*fn)(struct session *s, struct message *m, void *arg), void *arg);
+
+/* Notes that the owner's word on a publish is awaited; its number, or -ERR_FULL, -ERR_NOMEM. */
+int accept_await(struct session *s, uint16_t packet_id, uint8_t qos);
+void accept_settle(struct session *s, uint16_t number, int status);
+mail_fn accept_on_mail;
+
+void subscribe_forget_session(struct session *s); /* all its subscriptions go */
+void subscribe_forget_batches(
+    struct session *s); /* the connection ended: nobody waits for SUBACK */
+/* The owners of a filter: *first on, one or all. */
+unsigned owners_of(const struct broker *b, const struct local_filter *f, unsigned *first);
+struct interest_mail *interest_mail_new(struct broker *b, const struct local_filter *f);
+/* To an owner: as mail, or directly if that is here. Takes. */
+void interest_mail_send(struct broker *b, unsigned owner, struct interest_mail *im);
+void subscribe_answered(struct broker *b, unsigned owner, struct interest_mail *im);
+mail_fn subscribe_on_answer;
+void subscribe_fini(struct broker *b);
+void backlog_free(struct broker *b, struct backlog *l);
+
+/* ---- owner -------------------------------------------------------------------------------------
+ */
+
+/* Orders `m`, retains it, sends it on. Takes the caller's hold. 0, or -ERR_FULL, -ERR_NOMEM if it
+ * was to be retained and could not; it was delivered all the same. */
+int route_publish(struct broker *b, struct message *m);
+mail_fn route_on_publish;
+mail_fn route_on_interest;
+
+/* Changes what a core is interested in and, if asked, collects retained messages; at the end
+ * the mail goes back to its home (directly if that is here). Takes `im`. */
+void interest_change(struct broker *b, struct interest_mail *im);
+void interest_fini(struct broker *b);
+
+/* ---- receiver
+ * ------------------------------------------------------------------------------------ */
+
+/* Takes one hold of `m`. */
+void deliver_arrived(struct broker *b, struct message *m, unsigned from);
+void deliver_arrived_shared(struct broker *b, const struct arrival *a);
+mail_fn deliver_on_mail;

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* session.c -- sessions come, lose their connection, come back, and end. Home's. */
+#include "broker/session.h"
+
+#include <stdlib.h>
+
+#include "broker/internal.h"
+#include "broker/share.h"
+
+enum { SESSIONS_FIRST = 64, SESSION_IDS_MAX = 1 << 24 };
+
+/* ---- the table of sessions ------------------------------------------------------------------ */
+
+struct session *session_at(struct broker *b, uint32_t id)
+{
+    return id < b->sessions_cap ? b->session_at[id] : NULL;
+}
+
+static struct session *session_find(struct broker *b, uint64_t hash, uint8_t tenant,
+                                    struct bytes client_id)
+{
+    struct table_iter it = table_seek(&b->sessions, hash);
+    for (struct session *s; (s = table_next(&b->sessions, &it)) != NULL;)
+        if (s->tenant == tenant && bytes_eq(session_client_id(s), client_id)) return s;
+    return NULL;
+}
+
+/* A free id (never 0), or 0 when memory ran out. */
+static uint32_t take_id(struct broker *b)
+{
+    uint32_t id = b->sessions_free ? b->sessions_free : 1;
+    while (id < b->sessions_cap && b->session_at[id])
+        id++;
+    if (id >= b->sessions_cap) {
+        uint32_t cap = b->sessions_cap ? b->sessions_cap * 2 : SESSIONS_FIRST;
+        if (cap > SESSION_IDS_MAX) return 0;
+        struct session **at = realloc(b->session_at, cap * sizeof *at);
+        if (!at) return 0;
+        memset(at + b->sessions_cap, 0, (cap - b->sessions_cap) * sizeof *at);
+        if (id < b->sessions_cap) id = b->sessions_cap;
+        if (id == 0) id = 1;
+        b->session_at = at;
+        b->sessions_cap = cap;
+    }
+    b->sessions_free = id + 1;
+    return id;
+}
+
+static void session_timer(struct timer *t);
+
+static struct session *session_make(struct broker *b, const struct attach *a, uint64_t hash)
+{
+    struct session *s = calloc(1, sizeof *s + a->client_id.n);
+    if (!s) return NULL;
+    s->broker = b;
+    s->tenant = a->tenant;
+    s->hash = hash;
+    s->client_id_len = (uint16_t)a->client_id.n;
+    memcpy(s->client_id, a->client_id.p, a->client_id.n);
+    s->timer.fire = session_timer;
+    s->id = take_id(b);
+    if (!s->id || table_add(&b->sessions, hash, s) < 0) {
+        free(s);
+        return NULL;
+    }
+    b->session_at[s->id] = s;
+    b->nsessions++;
+    count(&b->core->counters, C_sessions);
+    return s;
+}
+
+void session_slot_release(struct session *s)
+{
+    struct broker *b = s->broker;
+    if (s->await_mail) return;
+    b->session_at[s->id] = NULL;
+    if (s->id < b->sessions_free) b->sessions_free = s->id;
+    free(s);
+}
+
+static void drop_will(struct session *s)
+{
+    if (s->will) message_unref(s->broker->core, s->will);
+    s->will = NULL;
+}
+
+static void send_will(struct session *s)
+{
+    struct message *m = s->will;
+    if (!m) return;
+    s->will = NULL;
+    count(&s->broker->core->counters, C_wills_sent);
+    broker_publish_message(s->broker, m);
+}
+
+/* Everything of the session goes; its id stays taken while owners still owe it mail. */
+void session_end(struct session *s)
+{
+    struct broker *b = s->broker;
+    ASSERT(!s->dead);
+    wheel_cancel(&b->core->wheel, &s->timer);
+    drop_will(s);
+    subscribe_forget_batches(s);
+    group_session_ends(s);
+    subscribe_forget_session(s);
+    session_drop_flow(s);
+    table_del(&b->sessions, s->hash, s);
+    b->nsessions--;
+    count_sub(&b->core->counters, C_sessions, 1);
+    s->dead = true;
+    s->ops = NULL;
+    session_slot_release(s);
+}
+
+/* ---- connections come and go ----------------------------------------------------------------- */
+
+static int set_will(struct session *s, const struct attach *a)
+{
+    drop_will(s);
+    if (!a->will) return 0;
+    s->will = message_new(s->broker->core, a->will, s->id);
+    s->will_delay_s = a->will_delay_s;
+    return s->will ? 0 : -ERR_NOMEM;
+}
+
+/* Another connection of the same client is still here: it must go [MQTT-3.1.4-3]. */
+static void take_over(struct session *s)
+{
+    const struct sink_ops *ops = s->ops;
+    void *sink = s->sink;
+    count(&s->broker->core->counters, C_takeovers);
+    s->ops = NULL;
+    s->sink = NULL;
+    subscribe_forget_batches(s);
+    session_lost_sink(s);
+    ops->kick(sink, KICK_TAKEN_OVER);
+}
+
+/* The session that was there, brought to the state in which the new connection
+ * finds it; NULL if there is none or it must not be used. */
+static struct session *resume_old(struct session *s, bool clean)
+{
+    if (!s) return NULL;
+    bool was_connected = s->ops != NULL;
+    if (was_connected) take_over(s);
+    /* The will of a connection that is taken over is sent, unless it has a delay and
+     * the session goes on: then the new connection comes before the delay is over
+     * (3.1.3.2.2, [MQTT-3.1.2-10]). */
+    bool ends = clean || (was_connected && s->expiry_s == 0);
+    if (ends || s->will_delay_s == 0)
+        send_will(s);
+    else
+        drop_will(s);
+    wheel_cancel(&s->broker->core->wheel, &s->timer);
+    if (!ends) return s;
+    session_end(s); /* [MQTT-3.1.2-4] */
+    return NULL;
+}
+
+struct session *session_attach(struct broker *b, const struct attach *a, bool *present, int *err)
+{
+    uint64_t hash = hash_pair(name_hash(b->seed, a->client_id), a->tenant);
+    struct session *s = resume_old(session_find(b, hash, a->tenant, a->client_id), a->clean);
+    *present = s != NULL;
+    if (!s && b->nsessions >= b->options.sessions_max) {
+        *err = -ERR_FULL;
+        return NULL;
+    }
+    if (!s) s = session_make(b, a, hash);
+    if (!s || set_will(s, a) < 0) {
+        if (s && !*present) session_end(s);
+        *err = -ERR_NOMEM;
+        return NULL;
+    }
+    s->ops = a->ops;
+    s->sink = a->sink;
+    s->expiry_s = a->expiry_s < b->options.expiry_max_s ? a->expiry_s : b->options.expiry_max_s;
+    s->window = a->receive_max < b->options.window_max ? a->receive_max : b->options.window_max;
+    if (*present) group_member_back(s);
+    return s;
+}
+
+void session_set_expiry(struct session *s, uint32_t expiry_s)
+{
+    uint32_t max = s->broker->options.expiry_max_s;
+    s->expiry_s = expiry_s < max ? expiry_s : max;
+}
+
+/* The seconds until the session has something to do while it is not connected. */
+static uint32_t next_due(const struct session *s)
+{
+    uint32_t due = s->expiry_s;
+    if (s->will && s->will_delay_s < due) due = s->will_delay_s;
+    return due;
+}
+
+static void arm(struct session *s)
+{
+    uint32_t due = next_due(s);
+    if (due == SESSION_NEVER_EXPIRES) return;
+    uint64_t at = (uint64_t)s->gone_s + due;
+    wheel_arm(&s->broker->core->wheel, &s->timer, at < UINT32_MAX ? (uint32_t)at : UINT32_MAX);
+}
+
+void session_detach(struct session *s, bool with_will)
+{
+    struct broker *b = s->broker;
+    s->ops = NULL;
+    s->sink = NULL;
+    s->gone_s = core_now_s(b->core);
+    subscribe_forget_batches(s);
+    session_lost_sink(s);
+    if (!with_will) drop_will(s);                               /* [MQTT-3.14.4-3] */
+    if (s->will_delay_s == 0 || s->expiry_s == 0) send_will(s); /* [MQTT-3.1.2-8] */
+    if (s->expiry_s == 0)
+        session_end(s); /* [MQTT-3.1.2-23] */
+    else
+        arm(s);
+}
+
+static void session_timer(struct timer *t)
+{
+    struct session *s = CONTAINER_OF(t, struct session, timer);
+    uint32_t gone_for = core_now_s(s->broker->core) - s->gone_s;
+    bool expired = s->expiry_s != SESSION_NEVER_EXPIRES && gone_for >= s->expiry_s;
+    /* Whichever comes first, the delay or the session's end [MQTT-3.1.3-9]. */
+    if (expired || gone_for >= s->will_delay_s) send_will(s);
+    if (expired)
+        session_end(s);
+    else
+        arm(s);
+}

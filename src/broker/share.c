@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "broker/share.h"
+
+#include <stdlib.h>
+
+enum { NUMBERS = 1 << 23 };
+
+/* A core that has members. */
+struct member_core {
+    uint16_t core;
+    uint16_t online;
+    uint32_t group; /* the group's slot there */
+};
+
+struct share {
+    uint32_t number; /* names it in mail that may come back */
+    uint32_t n, cap;
+    uint32_t turn;   /* the core whose turn it is ... */
+    uint32_t served; /* ... and how many messages it got in this turn */
+    struct member_core *at;
+};
+
+uint32_t share_filter_at(struct bytes name)
+{
+    if (!bytes_starts(name, BYTES("$share/"))) return 0;
+    const uint8_t *rest = name.p + 7;
+    const uint8_t *slash = memchr(rest, '/', name.n - 7);
+    return slash ? (uint32_t)(slash - name.p) + 1 : 0;
+}
+
+int share_init(struct broker *b)
+{
+    b->share_next = 1;
+    b->group_generation = 1;
+    return 0;
+}
+
+void share_fini(struct broker *b)
+{
+    table_fini(&b->shares);
+    free(b->group_at);
+}
+
+static struct share *share_find(const struct broker *b, uint32_t number)
+{
+    struct table_iter it = table_seek(&b->shares, hash_mix(number));
+    for (struct share *s; (s = table_next(&b->shares, &it)) != NULL;)
+        if (s->number == number) return s;
+    return NULL;
+}
+
+int share_new(struct broker *b, struct interest *i)
+{
+    struct share *s = calloc(1, sizeof *s);
+    if (!s) return -ERR_NOMEM;
+    do { /* in turn, so that a number is not used again while its mail is about */
+        s->number = b->share_next;
+        b->share_next = b->share_next % (NUMBERS - 1) + 1;
+    } while (share_find(b, s->number));
+    if (table_add(&b->shares, hash_mix(s->number), s) < 0) {
+        free(s);
+        return -ERR_NOMEM;
+    }
+    i->share = s;
+    return 0;
+}
+
+void share_free(struct broker *b, struct interest *i)
+{
+    table_del(&b->shares, hash_mix(i->share->number), i->share);
+    free(i->share->at);
+    free(i->share);
+    i->share = NULL;
+}
+
+static struct member_core *core_of(struct share *s, unsigned core)
+{
+    for (uint32_t k = 0; k < s->n; k++)
+        if (s->at[k].core == core) return &s->at[k];
+    return NULL;
+}
+
+int share_gain(struct share *s, const struct interest_mail *im)
+{
+    struct member_core *m = core_of(s, im->home);
+    if (!m && s->n == s->cap) {
+        uint32_t cap = s->cap ? s->cap * 2 : 4;
+        struct member_core *at = realloc(s->at, cap * sizeof *at);
+        if (!at) return -ERR_NOMEM;
+        s->at = at;
+        s->cap = cap;
+    }
+    if (!m) m = &s->at[s->n++];
+    *m = (struct member_core){.core = im->home, .online = im->online, .group = im->group};
+    return 1;
+}
+
+void share_lose(struct share *s, unsigned core)
+{
+    struct member_core *m = core_of(s, core);
+    if (!m) return;
+    *m = s->at[--s->n];
+    s->turn = s->served = 0;
+}
+
+bool share_empty(const struct share *s)
+{
+    return s->n == 0;
+}
+
+/* The core whose turn it is, among those with members online; else, for a message that may
+ * wait, any that has members; else NULL. */
+static struct member_core *choose(struct share *s, bool may_wait)
+{
+    for (uint32_t tries = 0; tries <= s->n && s->n; tries++) {
+        struct member_core *m = &s->at[s->turn % s->n];
+        if (s->served < m->online) {
+            s->served++;
+            return m;
+        }
+        s->turn = (s->turn + 1) % s->n;
+        s->served = 0;
+    }
+    if (!may_wait || s->n == 0) return NULL;
+    s->turn = (s->turn + 1) % s->n;
+    return &s->at[s->turn];
+}
+
+/* Takes one hold of `m`: a use at home, a share elsewhere. */
+static void give(struct broker *b, struct share *s, struct message *m)
+{
+    struct member_core *to = choose(s, m->qos > 0);
+    if (!to) {
+        message_put(b->core, m); /* QoS 0 and nobody there */
+        return;
+    }
+    uint32_t tag = share_tag(s->number, to->online == 0);
+    if (to->core == b->core->id) {
+        struct arrival a = {.m = m, .from = to->core, .group = to->group, .tag = tag};
+        deliver_arrived_shared(b, &a);
+        return;
+    }
+    if (m->home == b->core->id) { /* a use becomes a share */
+        message_share(b->core, m, 1);
+        message_unref(b->core, m);
+    }
+    struct mail mail = {.kind = MAIL_SHARED,
+                        .flags = (uint8_t)(tag >> 16),
+                        .a = (uint16_t)tag,
+                        .b = to->group,
+                        .ptr = m};
+    mesh_send(b->core->mesh, to->core, mail, 0, (uint32_t)sizeof *m);
+}
+
+void share_publish(struct broker *b, struct interest *i, struct message *m)
+{
+    if (m->home == b->core->id)
+        message_ref(m);
+    else
+        message_share(b->core, m, 1);
+    give(b, i->share, m);
+}
+
+/* A message that a core could not place: takes its hold. */
+void share_on_back(void *ctx, unsigned from, const struct mail *m)
+{
+    struct broker *b = ctx;
+    (void)from;
+    struct share *s = share_find(b, m->b);
+    if (s)
+        give(b, s, m->ptr);
+    else
+        message_put(b->core, m->ptr); /* the group has no members left */
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* share.h -- shared subscriptions (MQTT 5.0 section 4.8.2): each message to one member.
+ *
+ * Two choices, each made where the facts are. A topic's owner picks a core, in turn,
+ * weighted by the members that are online there (share.c, struct share); that core
+ * picks the member, in turn among those with room (group.c, struct group). A core
+ * that finds nobody online sends the message back, and its word that nobody is
+ * online has reached the owner before it, by the same ring. When nobody is online
+ * anywhere, a core with members keeps it for one of them. What a member has not
+ * confirmed at QoS 1 when its connection ends goes to another. */
+#pragma once
+
+#include "broker/interest.h"
+#include "broker/internal.h"
+
+/* "$share/NAME/FILTER": where FILTER begins; 0 if the name is no shared filter. */
+uint32_t share_filter_at(struct bytes name);
+
+/* ---- owner ------------------------------------------------------------------------------- */
+
+/* The number of a share (23 bits) and "keep it for an offline member", as SHARED mail carries them.
+ */
+static inline uint32_t share_tag(uint32_t number, bool keep)
+{
+    return number << 1 | keep;
+}
+
+int share_init(struct broker *b);
+void share_fini(struct broker *b);
+int share_new(struct broker *b, struct interest *i); /* sets i->share; -ERR_NOMEM */
+void share_free(struct broker *b, struct interest *i);
+
+/* A core's members came, went, or changed. 1, or -ERR_NOMEM. */
+int share_gain(struct share *s, const struct interest_mail *im);
+void share_lose(struct share *s, unsigned core);
+bool share_empty(const struct share *s);
+
+/* Gives `m` to one member somewhere. Borrows the caller's hold. */
+void share_publish(struct broker *b, struct interest *i, struct message *m);
+mail_fn share_on_back;
+
+/* ---- member's home -------------------------------------------------------------------------- */
+
+int group_new(struct broker *b, struct local_filter *f); /* sets f->group; -ERR_NOMEM */
+void group_free(struct broker *b, struct local_filter *f);
+void group_join(struct sub *sub);
+void group_leave(struct sub *sub);
+void group_fill_mail(const struct local_filter *f, struct interest_mail *im);
+
+/* A session with shared subscriptions is connected again, or no longer. */
+void group_member_back(struct session *s);
+void group_member_left(struct session *s);
+void group_session_ends(struct session *s); /* what waits for it goes to other members */
+
+/* Deliver phase: to a member. Takes the arrival's hold. */
+void group_deliver(struct broker *b, const struct arrival *a);
+mail_fn share_on_mail;
