@@ -101,12 +101,12 @@ static void sub_free(struct sub *x)
 
 struct interest_mail *interest_mail_new(struct broker *b, const struct local_filter *f)
 {
-    struct bytes name = f->entry.name;
+    struct bytes name = filter_entry_name(&f->entry);
     struct interest_mail *im = calloc(1, sizeof *im + name.n);
     if (!im) return NULL;
     im->home = (uint16_t)b->core->id;
     im->name_len = (uint16_t)name.n;
-    im->filter_at = (uint16_t)(name.n - f->entry.filter.n);
+    im->filter_at = f->entry.filter_at;
     memcpy(im->name, name.p, name.n);
     if (f->group) group_fill_mail(f, im);
     return im;
@@ -125,7 +125,8 @@ void interest_mail_send(struct broker *b, unsigned owner, struct interest_mail *
 /* The owners of a filter: from *first on, one or all. */
 unsigned owners_of(const struct broker *b, const struct local_filter *f, unsigned *first)
 {
-    *first = f->entry.wildcard ? 0 : broker_owner(b, f->entry.filter_hash);
+    *first =
+        f->entry.wildcard ? 0 : broker_owner(b, name_hash(b->seed, filter_entry_filter(&f->entry)));
     return f->entry.wildcard ? b->core->cores : 1;
 }
 
