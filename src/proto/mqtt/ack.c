@@ -11,12 +11,12 @@ int mqtt_decode_ack(const struct mqtt_frame *f, enum mqtt_version v, struct mqtt
 
     struct reader r = rd_of(f->body);
     a->packet_id = rd_u16be(&r);
-    if (r.bad || a->packet_id == 0) return MQTT_RC_MALFORMED_PACKET; /* 2.2.1 */
-    if (v == MQTT_V5 && rd_left(&r)) {                               /* 3.4.2.1 */
+    if (r.bad || a->packet_id == 0) return MQTT_RC_MALFORMED_PACKET; /* [MQTT-2.2.1] */
+    if (v == MQTT_V5 && rd_left(&r)) {                               /* [MQTT-3.4.2.1] */
         a->reason = rd_u8(&r);
         if (!mqtt_reason_fits(f->type, a->reason)) return MQTT_RC_PROTOCOL_ERROR;
         /* [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT-3.6.2-1] [MQTT-3.7.2-1] */
-        int rc = rd_left(&r) ? mqtt_decode_props(&r, f->type, &a->props) : 0; /* 3.4.2.2.1 */
+        int rc = rd_left(&r) ? mqtt_decode_props(&r, f->type, &a->props) : 0; /* [MQTT-3.4.2.2.1] */
         if (rc) return rc;
     }
     return rd_left(&r) ? MQTT_RC_MALFORMED_PACKET : 0;

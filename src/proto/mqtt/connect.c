@@ -17,7 +17,8 @@ enum {
     LEVEL_BRIDGE = 0x80, /* set by bridges of 3.x; by custom, in no specification */
 };
 
-/* Name and level: 3.1.2.1 and 3.1.2.2, [MQTT311-3.1.2-1] [MQTT311-3.1.2-2] [MQTT31-3.1]. */
+/* Name and level: [MQTT-3.1.2.1] and [MQTT-3.1.2.2], [MQTT311-3.1.2-1] [MQTT311-3.1.2-2]
+ * [MQTT31-3.1]. */
 static int take_version(struct reader *r, struct mqtt_connect *c)
 {
     struct bytes name = rd_text(r);
@@ -59,7 +60,7 @@ static void take_flags(struct mqtt_connect *c, uint8_t flags)
     c->will.retain = flags & FLAG_WILL_RETAIN;
 }
 
-/* Will properties, topic and payload: 3.1.3.2 to 3.1.3.4, [MQTT-3.1.2-9]. */
+/* Will properties, topic and payload: [MQTT-3.1.3.2] to [MQTT-3.1.3.4], [MQTT-3.1.2-9]. */
 static int take_will(struct reader *r, struct mqtt_connect *c)
 {
     if (!c->has_will) return 0;
@@ -72,7 +73,8 @@ static int take_will(struct reader *r, struct mqtt_connect *c)
     if (r->bad) return MQTT_RC_MALFORMED_PACKET;
     if (!mqtt_topic_valid(c->will.topic)) return MQTT_RC_TOPIC_NAME_INVALID; /* [MQTT-4.7.0-1] */
     bool text = MQTT_HAS(&c->will.props, payload_format) && c->will.props.payload_format == 1;
-    if (text && !utf8_valid(c->will.payload)) return MQTT_RC_PAYLOAD_FORMAT_INVALID; /* 3.1.3.2.3 */
+    if (text && !utf8_valid(c->will.payload))
+        return MQTT_RC_PAYLOAD_FORMAT_INVALID; /* [MQTT-3.1.3.2.3] */
     return 0;
 }
 

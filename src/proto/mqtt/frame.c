@@ -36,15 +36,16 @@ long mqtt_frame_next(struct bytes in, uint32_t max, struct mqtt_frame *f, uint32
     if (in.n == 0) return 0;
 
     unsigned type = in.p[0] >> 4, flags = in.p[0] & 15;
-    if (type == 0 || !flags_possible(type, flags)) return -MQTT_RC_MALFORMED_PACKET; /* 2.1.2 */
+    if (type == 0 || !flags_possible(type, flags))
+        return -MQTT_RC_MALFORMED_PACKET; /* [MQTT-2.1.2] */
 
     uint32_t length = 0;
     int used = varint_decode(bytes_skip(in, 1), &length);
-    if (used < 0) return -MQTT_RC_MALFORMED_PACKET; /* 1.5.5, 2.1.4 */
+    if (used < 0) return -MQTT_RC_MALFORMED_PACKET; /* [MQTT-1.5.5], [MQTT-2.1.4] */
     if (used == 0) return 0;
 
     uint32_t whole = 1 + (uint32_t)used + length;
-    if (whole > max) return -MQTT_RC_PACKET_TOO_LARGE; /* 3.1.2.11.4, 3.2.2.3.6 */
+    if (whole > max) return -MQTT_RC_PACKET_TOO_LARGE; /* [MQTT-3.1.2.11.4], [MQTT-3.2.2.3.6] */
     if (whole > in.n) {
         *need = whole;
         return 0;

@@ -20,9 +20,21 @@
 enum mqtt_version { MQTT_V31 = 3, MQTT_V311 = 4, MQTT_V5 = 5 };
 
 enum mqtt_type {
-    MQTT_CONNECT = 1, MQTT_CONNACK, MQTT_PUBLISH, MQTT_PUBACK, MQTT_PUBREC, MQTT_PUBREL, MQTT_PUBCOMP,
-    MQTT_SUBSCRIBE, MQTT_SUBACK, MQTT_UNSUBSCRIBE, MQTT_UNSUBACK, MQTT_PINGREQ, MQTT_PINGRESP,
-    MQTT_DISCONNECT, MQTT_AUTH,
+    MQTT_CONNECT = 1,
+    MQTT_CONNACK,
+    MQTT_PUBLISH,
+    MQTT_PUBACK,
+    MQTT_PUBREC,
+    MQTT_PUBREL,
+    MQTT_PUBCOMP,
+    MQTT_SUBSCRIBE,
+    MQTT_SUBACK,
+    MQTT_UNSUBSCRIBE,
+    MQTT_UNSUBACK,
+    MQTT_PINGREQ,
+    MQTT_PINGRESP,
+    MQTT_DISCONNECT,
+    MQTT_AUTH,
 };
 
 enum mqtt_reason {
@@ -48,7 +60,7 @@ struct mqtt_frame {
 /* Splits the next packet off `in`: returns its whole length and fills *f; 0 if it
  * is incomplete (*need = its whole length once known, else 0); or a negative reason:
  * -MQTT_RC_MALFORMED_PACKET (type 0, flags that the type forbids [MQTT-2.1.3-1], a
- * length of more than four bytes 1.5.5), -MQTT_RC_PACKET_TOO_LARGE if the whole packet
+ * length of more than four bytes [MQTT-1.5.5]), -MQTT_RC_PACKET_TOO_LARGE if the whole packet
  * exceeds `max`. Never looks further than the fixed header, and does not know the version:
  * what only some versions forbid (padded lengths, CONNECT's flags, DUP on SUBSCRIBE) is
  * left to the packet's decoder. */
@@ -67,7 +79,8 @@ enum mqtt_prop {
 
 enum { MQTT_SUB_IDS_MAX = 16, MQTT_USER_PROPERTIES_MAX = 64 };
 
-/* `have` and `raw` are always set (none below 5.0). A value is valid if its bit is set in `have`. */
+/* `have` and `raw` are always set (to nothing below 5.0). A value is valid if its bit is set
+ * in `have`. */
 struct mqtt_props {
     uint32_t have;
     struct bytes raw; /* the whole block without its length; user properties are in here */
@@ -85,13 +98,14 @@ struct mqtt_props {
 
 /* Reads a property block (length and all) for a packet of `type`, or of a will if
  * type is MQTT_PROPS_WILL. 0 or a reason code: unknown or misplaced property 0x81
- * (2.2.2.2), twice what may stand once 0x82, values out of range 0x82 (a topic alias of
+ * ([MQTT-2.2.2.2]), twice what may stand once 0x82, values out of range 0x82 (a topic alias of
  * 0: 0x94), broken encoding 0x81, more than the two limits above 0x97. */
 enum { MQTT_PROPS_WILL = 16 };
 int mqtt_decode_props(struct reader *r, unsigned type, struct mqtt_props *p);
 
 /* Iterates user properties: *pos starts at 0. False at the end. `raw` was decoded before. */
-bool mqtt_user_property_next(struct bytes raw, size_t *pos, struct bytes *name, struct bytes *value);
+bool mqtt_user_property_next(struct bytes raw, size_t *pos, struct bytes *name,
+                             struct bytes *value);
 
 /* What of a PUBLISH's or will's properties goes on to subscribers unchanged
  * (payload format, content type, response topic, correlation data, user properties in
@@ -110,8 +124,8 @@ struct mqtt_will {
 
 struct mqtt_connect {
     enum mqtt_version version;
-    bool clean;       /* clean session, or clean start in 5.0 */
-    bool bridge;      /* 3.x: top bit of the version, set by bridges */
+    bool clean;  /* clean session, or clean start in 5.0 */
+    bool bridge; /* 3.x: top bit of the version, set by bridges */
     bool has_will, has_user, has_password;
     uint16_t keep_alive_s;
     struct bytes client_id, user, password;
@@ -165,7 +179,8 @@ struct mqtt_subscribe {
     struct bytes list;
     struct mqtt_props props;
 };
-int mqtt_decode_subscribe(const struct mqtt_frame *f, enum mqtt_version v, struct mqtt_subscribe *s);
+int mqtt_decode_subscribe(const struct mqtt_frame *f, enum mqtt_version v,
+                          struct mqtt_subscribe *s);
 int mqtt_decode_unsubscribe(const struct mqtt_frame *f, enum mqtt_version v,
                             struct mqtt_subscribe *s);
 /* Takes the next filter off s->list; `type` is MQTT_SUBSCRIBE or MQTT_UNSUBSCRIBE. */
@@ -179,7 +194,7 @@ struct mqtt_disconnect {
 int mqtt_decode_disconnect(const struct mqtt_frame *f, enum mqtt_version v,
                            struct mqtt_disconnect *d);
 int mqtt_decode_auth(const struct mqtt_frame *f, struct mqtt_disconnect *d); /* same shape */
-int mqtt_decode_empty(const struct mqtt_frame *f); /* PINGREQ, PINGRESP */
+int mqtt_decode_empty(const struct mqtt_frame *f);                           /* PINGREQ, PINGRESP */
 
 /* ---- packets, server to client (for our own clients) ---------------------------------- */
 
@@ -199,12 +214,14 @@ int mqtt_decode_suback(const struct mqtt_frame *f, enum mqtt_version v, struct m
 
 /* ---- encoders ------------------------------------------------------------------------ */
 
-/* Writes props of `have` (and user properties from raw, if its bit is set) as a block with its length. */
+/* Writes props of `have` (and user properties from raw, if its bit is set) as a block with
+ * its length. */
 void mqtt_encode_props(struct writer *w, const struct mqtt_props *p);
 
 void mqtt_encode_connect(struct writer *w, const struct mqtt_connect *c);
 void mqtt_encode_connack(struct writer *w, enum mqtt_version v, const struct mqtt_connack *c);
-void mqtt_encode_ack(struct writer *w, enum mqtt_version v, unsigned type, const struct mqtt_ack *a);
+void mqtt_encode_ack(struct writer *w, enum mqtt_version v, unsigned type,
+                     const struct mqtt_ack *a);
 
 /* The shortest form: four bytes, no reason, no properties. Room for 4. */
 static inline void mqtt_encode_short_ack(uint8_t *out, unsigned type, uint16_t packet_id)
@@ -227,9 +244,9 @@ void mqtt_encode_ping(struct writer *w, unsigned type); /* PINGREQ or PINGRESP *
 
 /* A PUBLISH on its way to a subscriber (or from our own client). */
 struct mqtt_publish_out {
-    struct bytes topic;   /* empty if the alias alone says it */
+    struct bytes topic; /* empty if the alias alone says it */
     struct bytes payload;
-    struct bytes props;   /* as mqtt_props_forward made them; ignored below 5.0 */
+    struct bytes props; /* as mqtt_props_forward made them; ignored below 5.0 */
     const uint32_t *sub_ids;
     uint8_t nsub_ids;
     uint8_t qos;
@@ -253,7 +270,8 @@ size_t mqtt_encode_publish_head(uint8_t *out, enum mqtt_version v, const struct 
 
 /* 4.7: not empty, UTF-8 is checked elsewhere, no wildcard, at most MQTT_LEVELS_MAX levels. */
 bool mqtt_topic_valid(struct bytes topic);
-/* 4.7.1: wildcards stand alone in their level, '#' only last; $share/NAME/FILTER well-formed 4.8.2. */
+/* Wildcards stand alone in their level, '#' only last [MQTT-4.7.1]; $share/NAME/FILTER is
+ * well-formed [MQTT-4.8.2]. */
 bool mqtt_filter_valid(struct bytes filter);
 bool mqtt_filter_has_wildcard(struct bytes filter);
 /* Splits "$share/group/filter"; false if it is not shared. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* names.c -- topic names and topic filters, section 4.7, and shared filters, 4.8.2.
+/* names.c -- topic names and topic filters, section 4.7, and shared filters, [MQTT-4.8.2].
  *
  * Every PUBLISH brings a topic to be checked, and nearly all of them are plain ASCII:
  * eight bytes are judged at once, and only what is not plainly good is looked at byte

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* props.c -- properties, section 2.2.2: one table (props.def) drives reading and writing.
+/* props.c -- properties, section [MQTT-2.2.2]: one table (props.def) drives reading and writing.
  *
  * A bit per property finds repeated ones, so a block costs time linear in its length
  * whatever it holds; user properties and subscription identifiers, which may repeat,
@@ -95,18 +95,21 @@ static int judge_value(unsigned row, const struct mqtt_props *p)
 {
     bool good = true;
     switch (row) {
-    case MQTT_P_receive_maximum: good = p->receive_maximum > 0; break; /* 3.1.2.11.3, 3.2.2.3.3 */
-    case MQTT_P_maximum_packet_size:                                   /* 3.1.2.11.4, 3.2.2.3.6 */
+    case MQTT_P_receive_maximum:
+        good = p->receive_maximum > 0;
+        break;                       /* [MQTT-3.1.2.11.3], [MQTT-3.2.2.3.3] */
+    case MQTT_P_maximum_packet_size: /* [MQTT-3.1.2.11.4], [MQTT-3.2.2.3.6] */
         good = p->maximum_packet_size > 0;
         break;
-    case MQTT_P_subscription_id: /* 3.3.2.3.8, 3.8.2.1.2 */
+    case MQTT_P_subscription_id: /* [MQTT-3.3.2.3.8], [MQTT-3.8.2.1.2] */
         good = p->subscription_id[p->nsub_ids - 1] > 0;
         break;
     case MQTT_P_topic_alias: return p->topic_alias ? 0 : MQTT_RC_TOPIC_ALIAS_INVALID;
     case MQTT_P_response_topic: /* [MQTT-3.3.2-14] */
         good = !mqtt_filter_has_wildcard(p->response_topic);
         break;
-    default: /* every property of one byte is a yes or no: 3.1.2.11.6, 3.1.2.11.7, 3.2.2.3.4 ... */
+    default: /* every property of one byte is a yes or no: [MQTT-3.1.2.11.6], [MQTT-3.1.2.11.7],
+                [MQTT-3.2.2.3.4] ... */
         if (props[row].type == PROP_U8) good = *((const uint8_t *)p + props[row].offset) <= 1;
         break;
     }
@@ -116,11 +119,11 @@ static int judge_value(unsigned row, const struct mqtt_props *p)
 /* May it stand here, and once more? */
 static int judge_place(unsigned row, unsigned type, const struct mqtt_props *p)
 {
-    if (row == MQTT_PROPS) return MQTT_RC_MALFORMED_PACKET;                /* 2.2.2.2 */
-    if (!(props[row].where >> type & 1u)) return MQTT_RC_MALFORMED_PACKET; /* 2.2.2.2 */
+    if (row == MQTT_PROPS) return MQTT_RC_MALFORMED_PACKET;                /* [MQTT-2.2.2.2] */
+    if (!(props[row].where >> type & 1u)) return MQTT_RC_MALFORMED_PACKET; /* [MQTT-2.2.2.2] */
     if (!(p->have >> row & 1u)) return 0;
-    if (row == MQTT_P_user_property) return 0;                           /* 3.1.2.11.8 */
-    if (row == MQTT_P_subscription_id && type == MQTT_PUBLISH) return 0; /* 3.3.2.3.8 */
+    if (row == MQTT_P_user_property) return 0;                           /* [MQTT-3.1.2.11.8] */
+    if (row == MQTT_P_subscription_id && type == MQTT_PUBLISH) return 0; /* [MQTT-3.3.2.3.8] */
     return MQTT_RC_PROTOCOL_ERROR; /* "it is a Protocol Error to include ... more than once" */
 }
 
@@ -129,7 +132,7 @@ int mqtt_decode_props(struct reader *r, unsigned type, struct mqtt_props *p)
     p->have = 0;
     p->users = 0;
     p->nsub_ids = 0;
-    p->raw = rd_take(r, rd_varint(r)); /* 2.2.2.1 */
+    p->raw = rd_take(r, rd_varint(r)); /* [MQTT-2.2.2.1] */
     if (r->bad) return MQTT_RC_MALFORMED_PACKET;
 
     struct reader block = rd_of(p->raw);
@@ -145,7 +148,7 @@ int mqtt_decode_props(struct reader *r, unsigned type, struct mqtt_props *p)
         p->have |= 1u << row;
     }
     if (MQTT_HAS(p, auth_data) && !MQTT_HAS(p, auth_method))
-        return MQTT_RC_PROTOCOL_ERROR; /* 3.1.2.11.10 */
+        return MQTT_RC_PROTOCOL_ERROR; /* [MQTT-3.1.2.11.10] */
     return 0;
 }
 

@@ -22,8 +22,8 @@ static bool no_props(struct reader *r)
 static int judge_topic(const struct mqtt_publish *p)
 {
     if (LIKELY(p->topic.n > 0)) return mqtt_topic_check(p->topic); /* [MQTT-3.3.2-2] */
-    if (MQTT_HAS(&p->props, topic_alias)) return 0;                /* 3.3.2.3.4 */
-    return MQTT_RC_PROTOCOL_ERROR;                                 /* 3.3.2.1, [MQTT-4.7.3-1] */
+    if (MQTT_HAS(&p->props, topic_alias)) return 0;                /* [MQTT-3.3.2.3.4] */
+    return MQTT_RC_PROTOCOL_ERROR; /* [MQTT-3.3.2.1], [MQTT-4.7.3-1] */
 }
 
 static int judge_props(const struct mqtt_publish *p, bool from_client)
@@ -31,7 +31,8 @@ static int judge_props(const struct mqtt_publish *p, bool from_client)
     if (from_client && MQTT_HAS(&p->props, subscription_id))
         return MQTT_RC_PROTOCOL_ERROR; /* [MQTT-3.3.4-6] */
     bool text = MQTT_HAS(&p->props, payload_format) && p->props.payload_format == 1;
-    if (text && !utf8_valid(p->payload)) return MQTT_RC_PAYLOAD_FORMAT_INVALID; /* 3.3.2.3.2 */
+    if (text && !utf8_valid(p->payload))
+        return MQTT_RC_PAYLOAD_FORMAT_INVALID; /* [MQTT-3.3.2.3.2] */
     return 0;
 }
 

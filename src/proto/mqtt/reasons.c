@@ -7,7 +7,8 @@
 #define PUB_ACKS (IN(PUBACK) | IN(PUBREC))
 #define SUB_ACKS (IN(SUBACK) | IN(UNSUBACK))
 
-/* The table of section 2.4, and of sections 3.2.2.2, 3.4.2.1, 3.9.3, 3.11.3, 3.14.2.1, 3.15.2.1. */
+/* The table of section 2.4, and of sections [MQTT-3.2.2.2], [MQTT-3.4.2.1], [MQTT-3.9.3],
+ * [MQTT-3.11.3], [MQTT-3.14.2.1], [MQTT-3.15.2.1]. */
 static const uint16_t packets_of[256] = {
     [MQTT_RC_SUCCESS] =
         IN(CONNACK) | PUB_ACKS | IN(PUBREL) | IN(PUBCOMP) | SUB_ACKS | IN(DISCONNECT) | IN(AUTH),

@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 #include "proto/mqtt/wire.h"
 
-/* 3.8.3.1: the byte of subscription options. */
+/* [MQTT-3.8.3.1]: the byte of subscription options. */
 enum { OPT_QOS = 0x03, OPT_NO_LOCAL = 0x04, OPT_AS_PUBLISHED = 0x08, OPT_RESERVED = 0xC0 };
 
 static bool is_shared(struct bytes filter)
@@ -19,7 +19,7 @@ static int judge_options(enum mqtt_version v, uint8_t options, struct bytes filt
     unsigned qos = options & OPT_QOS, handling = options >> 4 & 3;
     if (v != MQTT_V5) return options <= 2 ? 0 : MQTT_RC_MALFORMED_PACKET; /* [MQTT311-3.8.3-4] */
     if (options & OPT_RESERVED) return MQTT_RC_MALFORMED_PACKET;          /* [MQTT-3.8.3-5] */
-    if (qos == 3 || handling == 3) return MQTT_RC_PROTOCOL_ERROR;         /* 3.8.3.1 */
+    if (qos == 3 || handling == 3) return MQTT_RC_PROTOCOL_ERROR;         /* [MQTT-3.8.3.1] */
     if (options & OPT_NO_LOCAL && is_shared(filter))
         return MQTT_RC_PROTOCOL_ERROR; /* [MQTT-3.8.3-4] */
     return 0;
@@ -84,7 +84,7 @@ bool mqtt_next_filter(struct mqtt_subscribe *s, unsigned type, enum mqtt_version
     return !r.bad;
 }
 
-/* Codes that may answer a filter: table 3-8 and 3.11.3 of 5.0, [MQTT311-3.9.3-2] below. */
+/* Codes that may answer a filter: table 3-8 and [MQTT-3.11.3] of 5.0, [MQTT311-3.9.3-2] below. */
 static bool code_fits(unsigned type, enum mqtt_version v, uint8_t code)
 {
     if (v == MQTT_V5) return mqtt_reason_fits(type, code); /* [MQTT-3.9.3-2] [MQTT-3.11.3-2] */
@@ -149,6 +149,7 @@ void mqtt_encode_unsubscribe(struct writer *w, enum mqtt_version v, uint16_t pac
     wr_packet_end(w, at);
 }
 
+/* tidy: the parts of the packet, which a session has at hand one by one */
 void mqtt_encode_suback(struct writer *w, enum mqtt_version v, unsigned type, uint16_t packet_id,
                         struct bytes codes, const struct mqtt_props *p)
 {

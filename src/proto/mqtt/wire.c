@@ -25,7 +25,7 @@ uint32_t rd_varint(struct reader *r)
 
 void wr_binary(struct writer *w, struct bytes b)
 {
-    if (b.n > UINT16_MAX) w->bad = true; /* [MQTT-4.7.3-3] and 1.5.6 */
+    if (b.n > UINT16_MAX) w->bad = true; /* [MQTT-4.7.3-3] and [MQTT-1.5.6] */
     wr_u16be(w, (uint16_t)b.n);
     wr_bytes(w, b);
 }
@@ -52,7 +52,7 @@ void wr_close(struct writer *w, size_t at)
     w->p += head - 1;
 }
 
-/* The flags that sections 2.1.3 and 3.x.1 prescribe. */
+/* The flags that sections [MQTT-2.1.3] and 3.x.1 prescribe. */
 static uint8_t first_byte(unsigned type)
 {
     bool two = type == MQTT_PUBREL || type == MQTT_SUBSCRIBE || type == MQTT_UNSUBSCRIBE;

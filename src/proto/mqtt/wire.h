@@ -10,16 +10,16 @@
 
 /* ---- reading ------------------------------------------------------------------- */
 
-/* Binary data [1.5.6]: two bytes of length, then that many. */
+/* Binary data [MQTT-1.5.6]: two bytes of length, then that many. */
 static inline struct bytes rd_binary(struct reader *r)
 {
     return rd_take(r, rd_u16be(r));
 }
 
-/* A UTF-8 string [1.5.4]: ill-formed text spoils the reader as a missing byte does. */
+/* A UTF-8 string [MQTT-1.5.4]: ill-formed text spoils the reader as a missing byte does. */
 struct bytes rd_text(struct reader *r);
 
-/* A variable byte integer [1.5.5], which 5.0 wants without padding. */
+/* A variable byte integer [MQTT-1.5.5], which 5.0 wants without padding. */
 uint32_t rd_varint(struct reader *r);
 
 /* ---- writing ------------------------------------------------------------------- */
@@ -48,7 +48,7 @@ void wr_packet_end(struct writer *w, size_t at);
  * some version allows. Not for PUBLISH, whose flags carry meaning. */
 bool mqtt_head_fits(const struct mqtt_frame *f, enum mqtt_version v);
 
-/* True if 5.0 lets a packet of `type` carry this reason code [2.4]. */
+/* True if 5.0 lets a packet of `type` carry this reason code [MQTT-2.4]. */
 bool mqtt_reason_fits(unsigned type, uint8_t reason);
 
 /* Judges a topic name in one pass: 0, 0x81 for ill-formed text, 0x90 for a name with
