@@ -45,7 +45,7 @@ static inline bool bytes_starts(struct bytes s, struct bytes prefix)
 /* Drops the first `n` bytes; the caller knows that they are there. */
 static inline struct bytes bytes_skip(struct bytes s, size_t n)
 {
-    return (struct bytes){.p = s.p + n, .n = s.n - n};
+    return (struct bytes){.p = n ? s.p + n : s.p, .n = s.n - n};
 }
 
 /* ---- reader ---------------------------------------------------------------- */
@@ -58,6 +58,7 @@ struct reader {
 
 static inline struct reader rd_of(struct bytes b)
 {
+    if (!b.p) b = BYTES(""); /* C has no arithmetic on NULL */
     return (struct reader){.p = b.p, .end = b.p + b.n, .bad = false};
 }
 
@@ -113,7 +114,7 @@ struct writer {
 
 static inline struct writer wr_of(void *buf, size_t room)
 {
-    uint8_t *b = buf;
+    uint8_t *b = buf ? buf : (uint8_t *)""; /* without room, as NULL has none */
     return (struct writer){.start = b, .p = b, .end = b + room, .bad = false};
 }
 
