@@ -29,8 +29,9 @@
 
 enum {
     MESH_CORES_MAX = 256,
-    MESH_BATCH = 16,      /* staged mails that are published at once without waiting for the turn's end */
-    MESH_TAKE_MAX = 256,  /* mails taken from one ring in one turn */
+    MESH_BATCH =
+        16, /* staged mails that are published at once without waiting for the turn's end */
+    MESH_TAKE_MAX = 256, /* mails taken from one ring in one turn */
 };
 
 struct mesh;
@@ -88,6 +89,16 @@ int mesh_bell_fd(const struct mesh_port *p);
 /* Rings the core that owns `p` from a thread that is not a core (a helper, a
  * signal): it wakes and makes a turn. */
 void mesh_ring(struct mesh_port *p);
+
+/* What this port has done; only ever rises. */
+struct mesh_counts {
+    uint64_t sent;   /* mails for other cores, those that had to wait included */
+    uint64_t taken;  /* mails from other cores */
+    uint64_t waited; /* mails that a full ring sent to the outbox */
+    uint64_t bells;  /* sleeping cores woken */
+};
+
+struct mesh_counts mesh_counts(const struct mesh_port *p);
 
 /* Bytes charged in this port's outboxes, all accounts together. */
 size_t mesh_outbox_bytes(const struct mesh_port *p);

@@ -15,6 +15,7 @@
 
 #include <stdalign.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/assert.h"
@@ -31,8 +32,8 @@ struct ring {
     uint32_t tail_seen;                    /* the pushing core's tail, as last read */
 
     /* Set once. */
-    alignas(2 * CACHE_LINE) uint32_t mask; /* slots - 1 */
-    struct mail slot[];
+    alignas(2 * CACHE_LINE) uint32_t mask;  /* slots - 1 */
+    alignas(CACHE_LINE) struct mail slot[]; /* four whole mails to a line */
 };
 
 /* Bytes of a ring with `slots` slots, a power of two from 2 to 2^20. */
@@ -44,6 +45,9 @@ void ring_init(struct ring *r, uint32_t slots);
 /* Pushing core: puts up to `n` mails in place, in order, and returns how many
  * fitted. The other side sees none of them before ring_publish(). */
 uint32_t ring_stage(struct ring *r, const struct mail *m, uint32_t n);
+
+/* Pushing core: how many more mails can be staged. Reads the shared index. */
+uint32_t ring_room(struct ring *r);
 
 /* Pushing core: makes all staged mail visible (one store-release). False if there was none. */
 bool ring_publish(struct ring *r);
