@@ -164,8 +164,7 @@ unsigned conn_again_run(struct net *n)
     for (struct conn *c = again; c; c = next) {
         next = c->again_next;
         c->flags &= (uint16_t)~CONN_AGAIN;
-        if (c->flags & (CONN_CLOSING | CONN_PAUSED | CONN_INDEBTED)) continue;
-        if (c->in_len == 0) continue;
+        if (c->flags & CONN_CLOSING || c->in_len == 0) continue;
         conn_feed(c, unread(c));
         called++;
     }

@@ -41,6 +41,19 @@ static long busy_then_close(struct probe *p, struct conn *c, struct bytes in)
     return 0;
 }
 
+/* Closes when it is called again, which is after this turn's output was sent. */
+static long close_on_second_call(struct probe *p, struct conn *c, struct bytes in)
+{
+    (void)in;
+    if (p->calls == 1) {
+        conn_again(c);
+        return 1;
+    }
+    assert_int_equal(conn_send(c, BYTES("bye")), 0);
+    conn_close(c, 0);
+    return 1;
+}
+
 static void closing_twice_calls_back_once_with_the_first_reason(void **state)
 {
     struct rig *r = rig_default();
@@ -176,6 +189,25 @@ static void one_that_is_on_every_list_is_buried_once(void **state)
     rig_free(r);
 }
 
+static void one_that_closes_behind_the_flush_is_buried_after_the_next(void **state)
+{
+    struct rig *r = rig_default();
+    char buf[8];
+
+    (void)state;
+    r->probe.bytes = close_on_second_call;
+    int fd = rig_stream(r);
+    rig_say(fd, "hello", 5);
+    rig_turn(r, 3);
+    assert_int_equal(r->probe.calls, 2);
+    assert_int_equal(r->probe.closes, 1);
+    assert_int_equal(rig_hear(fd, buf, sizeof buf), 3);
+    assert_int_equal(rig_hear(fd, buf, sizeof buf), 0);
+    assert_int_equal(rig_turn(r, 1), 0);
+    close(fd);
+    rig_free(r);
+}
+
 static void freeing_the_net_closes_everything(void **state)
 {
     struct rig *r = rig_default();
@@ -290,6 +322,7 @@ int main(void)
         cmocka_unit_test(last_words_reach_a_peer_whose_input_was_not_read),
         cmocka_unit_test(last_words_that_do_not_fit_are_dropped),
         cmocka_unit_test(one_that_is_on_every_list_is_buried_once),
+        cmocka_unit_test(one_that_closes_behind_the_flush_is_buried_after_the_next),
         cmocka_unit_test(freeing_the_net_closes_everything),
         cmocka_unit_test(each_open_connection_is_visited_and_may_be_closed),
         cmocka_unit_test(a_broken_connection_that_is_paused_is_noticed),

@@ -321,6 +321,42 @@ static void a_paused_connection_is_not_read_and_keeps_its_order(void **state)
     rig_free(r);
 }
 
+static void resuming_with_nothing_unread_calls_nobody(void **state)
+{
+    struct rig *r = rig_default();
+    int fd = rig_stream(r);
+
+    (void)state;
+    conn_pause(r->probe.conn);
+    conn_resume(r->probe.conn);
+    conn_again(r->probe.conn);
+    rig_turn(r, 2);
+    assert_int_equal(r->probe.calls, 0);
+    close(fd);
+    rig_free(r);
+}
+
+static void one_that_closes_is_not_called_again(void **state)
+{
+    struct rig *r = rig_default();
+    uint8_t s[100];
+
+    (void)state;
+    rig_fill(s, sizeof s, 0);
+    r->probe.bytes = take_ten;
+    int fd = rig_stream(r);
+    rig_say(fd, s, sizeof s);
+    rig_turn(r, 1);
+    assert_true(r->probe.conn->flags & CONN_AGAIN);
+    unsigned calls = r->probe.calls;
+    conn_close(r->probe.conn, 0);
+    rig_turn(r, 2);
+    assert_int_equal(r->probe.calls, calls);
+    assert_int_equal(r->probe.closes, 1);
+    close(fd);
+    rig_free(r);
+}
+
 static void the_end_of_the_stream_closes(void **state)
 {
     struct rig *r = rig_default();
@@ -384,6 +420,8 @@ int main(void)
         cmocka_unit_test(a_handler_that_stops_early_is_called_again_until_all_is_taken),
         cmocka_unit_test(nothing_is_read_behind_what_waits_to_be_called_again),
         cmocka_unit_test(a_paused_connection_is_not_read_and_keeps_its_order),
+        cmocka_unit_test(resuming_with_nothing_unread_calls_nobody),
+        cmocka_unit_test(one_that_closes_is_not_called_again),
         cmocka_unit_test(the_end_of_the_stream_closes),
         cmocka_unit_test(an_error_of_the_handler_closes_with_it),
         cmocka_unit_test(a_read_stamps_the_connection),

@@ -299,6 +299,27 @@ static void without_memory_for_output_the_connection_closes(void **state)
     rig_free(r);
 }
 
+static void half_a_message_is_never_sent(void **state)
+{
+    struct rig *r = rig_default();
+    int fd = rig_stream(r);
+    struct pool *pool = r->core[0].pool;
+    static const uint8_t whole[20000];
+    char byte;
+
+    (void)state;
+    assert_int_equal(conn_send(r->probe.conn, BYTES("x")), 0);
+    pool_set_max(pool, pool_bytes_used(pool) + 8192); /* enough for a part of it */
+    assert_int_equal(conn_send(r->probe.conn, bytes_of(whole, sizeof whole)), -ERR_NOMEM);
+    assert_true(conn_unsent(r->probe.conn) > 1);
+    pool_set_max(pool, SIZE_MAX);
+    rig_turn(r, 1);
+    assert_int_equal(r->probe.why, -ERR_NOMEM);
+    assert_int_equal(rig_hear(fd, &byte, 1), 0);
+    close(fd);
+    rig_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +336,7 @@ int main(void)
         cmocka_unit_test(what_is_sent_while_draining_leaves_too),
         cmocka_unit_test(a_closing_connection_takes_no_more_output),
         cmocka_unit_test(without_memory_for_output_the_connection_closes),
+        cmocka_unit_test(half_a_message_is_never_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
