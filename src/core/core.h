@@ -40,6 +40,7 @@ struct core {
     struct pool *pool;
     struct helpers *helpers; /* shared by all cores; may be NULL */
     struct turn_ops ops;
+    void *modules; /* the layers above: the app's table of what else lives on this core */
     unsigned id;    /* 0 to cores-1 */
     unsigned cores;
     enum idle idle;
