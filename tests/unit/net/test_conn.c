@@ -140,6 +140,8 @@ static void last_words_reach_a_peer_whose_input_was_not_read(void **state)
     struct rig *r = rig_new(&o);
     static const char noise[3000];
     char buf[16];
+    int broken = -1;
+    socklen_t len = sizeof broken;
 
     (void)state;
     r->probe.bytes = answer_and_close;
@@ -148,6 +150,8 @@ static void last_words_reach_a_peer_whose_input_was_not_read(void **state)
     rig_say(fd, noise, sizeof noise);
     rig_turn(r, 3);
     assert_int_equal(r->probe.closes, 1);
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ERROR, &broken, &len), 0);
+    assert_int_equal(broken, 0);
     assert_int_equal(recv(fd, buf, sizeof buf, 0), 5);
     assert_memory_equal(buf, "sorry", 5);
     assert_int_equal(recv(fd, buf, sizeof buf, 0), 0); /* an end, not a reset */

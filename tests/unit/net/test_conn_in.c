@@ -390,6 +390,22 @@ static void an_error_of_the_handler_closes_with_it(void **state)
     rig_free(r);
 }
 
+static void a_false_alarm_changes_nothing(void **state)
+{
+    struct rig *r = rig_default();
+    int fd = rig_stream(r);
+    struct watch *w = &r->probe.conn->watch;
+
+    (void)state;
+    w->on_ready(w, READY_READ);
+    w->on_ready(w, READY_WRITE);
+    rig_turn(r, 2);
+    assert_int_equal(r->probe.calls, 0);
+    assert_int_equal(r->probe.closes, 0);
+    close(fd);
+    rig_free(r);
+}
+
 static void a_read_stamps_the_connection(void **state)
 {
     struct rig *r = rig_default();
@@ -424,6 +440,7 @@ int main(void)
         cmocka_unit_test(one_that_closes_is_not_called_again),
         cmocka_unit_test(the_end_of_the_stream_closes),
         cmocka_unit_test(an_error_of_the_handler_closes_with_it),
+        cmocka_unit_test(a_false_alarm_changes_nothing),
         cmocka_unit_test(a_read_stamps_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
