@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* mqtt_session.c -- bytes in, packets to their handlers.
+ *
+ * One table decides every pair of state and packet type: a handler, or the reason why it
+ * may not come now. Work is bounded: after PACKETS_MAX packets the rest waits a turn. */
+#include "proto/mqtt/mqtt_session.h"
+
+#include <stdlib.h>
+
+#include "proto/mqtt/mqtt_session_internal.h"
+
+enum { PACKETS_MAX = 2048, HEAD_ROOM = 128 << 10 };
+
+/* An idle connection is to cost 700 bytes in all. */
+static_assert(sizeof(struct mqtt) <= 96, "a size class of the pool");
+
+/* ---- states ------------------------------------------------------------------------------ */
+
+void mqtt_set_state(struct mqtt *m, enum mqtt_state to)
+{
+    bool legal = to == MQTT_GONE || (to == MQTT_ONLINE && m->state < MQTT_ONLINE);
+    ASSERT(legal && m->state != MQTT_GONE);
+    m->state = (uint8_t)to;
+}
+
+struct rule {
+    mqtt_handler *handle; /* NULL: the packet ends the connection, for this reason */
+    uint8_t reason;
+};
+
+/* What only a server sends, and AUTH where CONNECT named no method [MQTT-4.12.0-7]. */
+#define WRONG                                                                                      \
+    {                                                                                              \
+        NULL, MQTT_RC_PROTOCOL_ERROR                                                               \
+    }
+
+/* [MQTT-3.1.0-1]: nothing else may come before CONNECT; on_bytes sees to it by the first byte. */
+#define ONLY_CONNECT                                                                               \
+    {                                                                                              \
+        WRONG, {mqtt_on_connect, 0}, WRONG, WRONG, WRONG, WRONG, WRONG, WRONG, WRONG, WRONG,       \
+            WRONG, WRONG, WRONG, WRONG, WRONG, WRONG,                                              \
+    }
+
+static const struct rule rules[MQTT_STATES][16] = {
+    [MQTT_ARRIVED] = ONLY_CONNECT,
+    [MQTT_AT_HOME] = ONLY_CONNECT,
+    [MQTT_ONLINE] =
+        {
+            [0] = WRONG,
+            [MQTT_CONNECT] = WRONG, /* [MQTT-3.1.0-2] */
+            [MQTT_CONNACK] = WRONG,
+            [MQTT_PUBLISH] = {mqtt_on_publish, 0},
+            [MQTT_PUBACK] = {mqtt_on_puback, 0},
+            [MQTT_PUBREC] = {mqtt_on_pubrec, 0},
+            [MQTT_PUBREL] = {mqtt_on_pubrel, 0},
+            [MQTT_PUBCOMP] = {mqtt_on_pubcomp, 0},
+            [MQTT_SUBSCRIBE] = {mqtt_on_subscribe, 0},
+            [MQTT_SUBACK] = WRONG,
+            [MQTT_UNSUBSCRIBE] = {mqtt_on_unsubscribe, 0},
+            [MQTT_UNSUBACK] = WRONG,
+            [MQTT_PINGREQ] = {mqtt_on_pingreq, 0},
+            [MQTT_PINGRESP] = WRONG,
+            [MQTT_DISCONNECT] = {mqtt_on_disconnect, 0},
+            [MQTT_AUTH] = WRONG,
+        },
+    /* MQTT_GONE: on_bytes has stopped. */
+};
+
+/* ---- bytes in ------------------------------------------------------------------------------ */
+
+/* Must what is left wait, or will nobody read it? */
+static bool stopped(const struct mqtt *m)
+{
+    return m->state == MQTT_GONE || m->conn->flags & (CONN_PAUSED | CONN_INDEBTED | CONN_CLOSING);
+}
+
+/* Strangers are judged by their first byte: whatever length follows is not waited for. */
+static bool is_stranger(const struct mqtt *m, struct bytes in)
+{
+    return m->state < MQTT_ONLINE && in.n > 0 && in.p[0] >> 4 != MQTT_CONNECT; /* [MQTT-3.1.0-1] */
+}
+
+static int dispatch(struct mqtt *m, const struct mqtt_frame *f, struct bytes unread)
+{
+    const struct rule *rule = &rules[m->state][f->type];
+
+    m->core->unread = unread;
+    int reason = rule->handle ? rule->handle(m, f) : rule->reason;
+    return LIKELY(reason == 0) ? 0 : mqtt_fail(m, (unsigned)reason);
+}
+
+static long on_bytes(struct conn *c, struct bytes in)
+{
+    struct mqtt *m = c->state;
+    struct bytes left = in;
+
+    for (unsigned n = 0; !stopped(m) && left.n > 0; n++) {
+        struct mqtt_frame f;
+
+        if (n == PACKETS_MAX) {
+            conn_again(c);
+            break;
+        }
+        if (UNLIKELY(is_stranger(m, left))) return mqtt_fail(m, MQTT_RC_PROTOCOL_ERROR);
+        long used = mqtt_frame_next(left, c->in_max, &f, &c->in_need);
+        if (used == 0) break;
+        if (UNLIKELY(used < 0)) return mqtt_fail(m, (unsigned)-used);
+        int err = dispatch(m, &f, left);
+        if (UNLIKELY(err < 0)) return err;
+        left = bytes_skip(left, (size_t)used);
+    }
+    return m->state == MQTT_GONE ? (long)in.n : (long)(in.n - left.n);
+}
+
+/* ---- a connection comes and goes --------------------------------------------------------- */
+
+static int on_open(struct conn *c, bool moved, uint64_t note)
+{
+    struct mqtt_core *core = net_ctx(c->net);
+    struct mqtt *m = pool_alloc(core->core->pool, sizeof *m);
+
+    (void)note;
+    if (!m) return -ERR_NOMEM;
+    *m = (struct mqtt){
+        .conn = c,
+        .core = core,
+        .packet_max = UINT32_MAX,
+        .state = moved ? MQTT_AT_HOME : MQTT_ARRIVED,
+    };
+    c->state = m;
+    c->in_max = core->options.packet_bytes_before_connect;
+    core->out_bytes_max = net_options(c->net)->out_bytes_max;
+    mqtt_timer_start(m);
+    return 0;
+}
+
+static void on_close(struct conn *c, int why)
+{
+    struct mqtt *m = c->state;
+    struct core *core = m->core->core;
+
+    mqtt_leave(m, true, why ? err_text(why) : "closed"); /* nobody said goodbye [MQTT-3.1.2-8] */
+    wheel_cancel(&core->wheel, &m->timer);
+    mqtt_aliases_free(&m->in);
+    mqtt_aliases_free(&m->out);
+    pool_free(core->pool, m, sizeof *m);
+    c->state = NULL;
+}
+
+static void on_drain(struct conn *c)
+{
+    struct mqtt *m = c->state;
+
+    if (m->session) session_pump(m->session);
+}
+
+const struct proto mqtt_proto = {
+    .name = "mqtt",
+    .on_open = on_open,
+    .on_bytes = on_bytes,
+    .on_drain = on_drain,
+    .on_close = on_close,
+};
+
+/* ---- the core's share ------------------------------------------------------------------- */
+
+struct mqtt_core *mqtt_core_new(struct core *c, struct broker *b, const struct mqtt_options *o)
+{
+    struct mqtt_core *mc = calloc(1, sizeof *mc);
+
+    if (!mc) return NULL;
+    mc->core = c;
+    mc->broker = b;
+    mc->options = *o;
+    if (mc->options.topic_alias_out_max > MQTT_ALIAS_OUT_MAX)
+        mc->options.topic_alias_out_max = MQTT_ALIAS_OUT_MAX;
+    uint32_t max = broker_options(b)->receive_max;
+    mc->receive_max = max < UINT16_MAX ? max : UINT16_MAX;
+    /* A packet of a client and more: a topic, or what we add to its properties. */
+    mc->scratch_bytes = (size_t)o->packet_bytes_max + HEAD_ROOM;
+    mc->scratch = malloc(mc->scratch_bytes);
+    if (!mc->scratch) mqtt_core_free(&mc);
+    return mc;
+}
+
+void mqtt_core_free(struct mqtt_core **mcp)
+{
+    struct mqtt_core *mc = *mcp;
+
+    if (!mc) return;
+    *mcp = NULL;
+    free(mc->scratch);
+    free(mc);
+}

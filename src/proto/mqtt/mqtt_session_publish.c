@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* mqtt_session_publish.c -- PUBLISH from a client, and what becomes of it: PUBACK or PUBREC
+ * leave when the topic's owner has accepted the message, in the order of publishing. */
+#include "proto/mqtt/mqtt_session_internal.h"
+
+/* Properties that every subscriber gets as they are; others are meant for us. */
+#define FORWARDED                                                                                  \
+    (1u << MQTT_P_payload_format | 1u << MQTT_P_content_type | 1u << MQTT_P_response_topic |       \
+     1u << MQTT_P_correlation_data | 1u << MQTT_P_user_property)
+
+static int take_props(struct mqtt *m, const struct mqtt_publish *p, struct publication *pub)
+{
+    const struct mqtt_props *props = &p->props;
+
+    if (MQTT_HAS(props, topic_alias)) {
+        int bad = mqtt_alias_in(m, p, pub);
+        if (bad) return bad;
+    }
+    pub->has_expiry = MQTT_HAS(props, message_expiry);
+    if (pub->has_expiry) pub->expiry_s = props->message_expiry;
+    pub->props = props->raw;
+    if (props->have & ~FORWARDED) /* raw fits: it came in a packet */
+        pub->props = bytes_of(m->core->scratch, mqtt_props_forward(props->raw, m->core->scratch));
+    return 0;
+}
+
+/* ---- waiting for acceptance -------------------------------------------------------------- */
+
+static bool is_full(const struct mqtt *m)
+{
+    return m->session->await_tail - m->session->await_head >= m->core->receive_max;
+}
+
+void mqtt_hold_if_full(struct mqtt *m)
+{
+    if (LIKELY(!is_full(m))) return;
+    m->flags |= MQTT_HELD;
+    conn_pause(m->conn);
+}
+
+static void let_go(struct mqtt *m)
+{
+    m->flags &= (uint8_t)~MQTT_HELD;
+    m->conn->last_rx_s = core_now_s(m->core->core); /* the silence was ours */
+    conn_resume(m->conn);
+}
+
+static unsigned refusal(int status)
+{
+    switch (-status) {
+    case ERR_FULL:
+    case ERR_NOMEM: return MQTT_RC_QUOTA_EXCEEDED;
+    case ERR_DENIED: return MQTT_RC_NOT_AUTHORIZED;
+    case ERR_INVALID: return MQTT_RC_TOPIC_NAME_INVALID;
+    default: return MQTT_RC_UNSPECIFIED_ERROR;
+    }
+}
+
+/* The owner would not have it. 5.0 has words for that; 3.x either lies or closes, and we
+ * close [MQTT311-3.3.5-2]. */
+static void refused(struct mqtt *m, uint16_t packet_id, uint8_t qos, int status)
+{
+    if (qos == 2) session_release(m->session, packet_id); /* [MQTT-4.3.3-9] */
+    if (!mqtt_is_v5(m)) {
+        conn_close(m->conn, -ERR_DENIED); /* on_close leaves: we are in the broker's hands here */
+        return;
+    }
+    if (m->unacked) m->unacked--;
+    mqtt_ack(m, qos == 2 ? MQTT_PUBREC : MQTT_PUBACK, packet_id, refusal(status));
+}
+
+void mqtt_accepted(struct session *s, uint16_t packet_id, uint8_t qos, int status)
+{
+    struct mqtt *m = s->sink;
+
+    if (UNLIKELY(status < 0)) {
+        refused(m, packet_id, qos, status);
+    } else if (qos == 2) {
+        mqtt_ack(m, MQTT_PUBREC, packet_id, 0); /* [MQTT-4.3.3-8] */
+    } else {
+        if (m->unacked) m->unacked--;
+        mqtt_ack(m, MQTT_PUBACK, packet_id, 0); /* [MQTT-4.3.2-4] */
+    }
+    if (UNLIKELY(m->flags & MQTT_HELD) && !is_full(m)) let_go(m);
+}
+
+/* ---- PUBLISH -------------------------------------------------------------------------------- */
+
+static int publish(struct mqtt *m, const struct publication *pub, uint16_t packet_id)
+{
+    uint32_t mailed = 0;
+    int err = broker_publish(m->session, pub, packet_id, m->conn->id, &mailed);
+
+    if (UNLIKELY(mailed)) conn_charge(m->conn, mailed);
+    return err;
+}
+
+/* In 5.0 a client that sends more than we announced breaks a rule; one of 3.x is not
+ * read for a while instead. */
+static int publish_counted(struct mqtt *m, const struct publication *pub, uint16_t packet_id)
+{
+    if (mqtt_is_v5(m) && m->unacked >= m->core->receive_max)
+        return MQTT_RC_RECEIVE_MAXIMUM_EXCEEDED; /* [MQTT-3.3.4-7] */
+    if (m->unacked < UINT16_MAX) m->unacked++;
+    if (publish(m, pub, packet_id) < 0) return MQTT_RC_QUOTA_EXCEEDED;
+    mqtt_hold_if_full(m);
+    return 0;
+}
+
+static int publish_qos2(struct mqtt *m, const struct publication *pub, uint16_t packet_id)
+{
+    int err = session_receive(m->session, packet_id);
+
+    if (err == -ERR_EXISTS) { /* not published again [MQTT-4.3.3-10] */
+        if (session_accepted(m->session, packet_id)) mqtt_ack(m, MQTT_PUBREC, packet_id, 0);
+        return 0;
+    }
+    if (err < 0) return MQTT_RC_QUOTA_EXCEEDED;
+    int bad = publish_counted(m, pub, packet_id);
+    if (bad) session_release(m->session, packet_id); /* when it is sent again, it is new */
+    return bad;
+}
+
+int mqtt_on_publish(struct mqtt *m, const struct mqtt_frame *f)
+{
+    struct mqtt_core *core = m->core;
+    struct mqtt_publish p;
+    int bad = mqtt_decode_publish(f, (enum mqtt_version)m->version, true, &p);
+
+    if (UNLIKELY(bad)) return bad;
+    if (UNLIKELY(p.qos > core->options.max_qos))
+        return MQTT_RC_QOS_NOT_SUPPORTED; /* [MQTT-3.2.2-11] */
+    if (UNLIKELY(p.retain && core->options.no_retain))
+        return MQTT_RC_RETAIN_NOT_SUPPORTED; /* [MQTT-3.2.2-14] */
+
+    struct publication pub = {
+        .topic = p.topic, .payload = p.payload, .qos = p.qos, .retain = p.retain};
+    if (p.props.have) {
+        bad = take_props(m, &p, &pub);
+        if (UNLIKELY(bad)) return bad;
+    }
+    if (!pub.topic_hash) pub.topic_hash = broker_topic_hash(core->broker, pub.topic);
+    count(&core->core->counters, C_messages_received);
+
+    if (p.qos == 2) return publish_qos2(m, &pub, p.packet_id);
+    if (p.qos == 1) return publish_counted(m, &pub, p.packet_id);
+    publish(m, &pub, 0); /* without memory it is lost, as QoS 0 may be [MQTT-4.3.1-1] */
+    return 0;
+}
