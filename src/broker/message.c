@@ -167,7 +167,8 @@ struct message *message_keep(struct core *c, struct message *m)
         memcpy(kept->bytes, m->body, message_bytes(m));
         kept->body = kept->bytes;
     } else {
-        message_share(c, whole, 1);
+        /* Not message_share: the share of `whole` may be a stand-in's that others hold too. */
+        atomic_fetch_add_explicit(&whole->away, 1, memory_order_relaxed);
         kept->flags |= MESSAGE_STANDIN;
         kept->body = whole->bytes;
     }
