@@ -141,26 +141,28 @@ static void take_gives_all_that_is_published_up_to_what_is_asked(void **state)
     free(r);
 }
 
-/* Every offset of the first slot, every size of batch in and out: one or two runs. */
+/* Three times round from slot `at`, `in` mails a batch in and `out` a batch out. */
+static void go_round(uint32_t slots, uint32_t at, uint32_t in, uint32_t out)
+{
+    struct ring *r = ring_make_at(slots, at);
+    uint32_t sent = 0, got = 0;
+    while (got < 3 * slots) {
+        sent += stage_from(r, sent, in);
+        ring_publish(r);
+        got += take_from(r, got, out);
+        assert_true(sent - got <= slots);
+    }
+    free(r);
+}
+
 static void order_is_kept_at_every_offset_and_batch(void **state)
 {
     (void)state;
     enum { SLOTS = 16 };
-    for (uint32_t at = 0; at < SLOTS; at++) {
-        for (uint32_t in = 1; in <= SLOTS; in++) {
-            for (uint32_t out = 1; out <= SLOTS; out++) {
-                struct ring *r = ring_make_at(SLOTS, at);
-                uint32_t sent = 0, got = 0;
-                while (got < 3 * SLOTS) {
-                    sent += stage_from(r, sent, in);
-                    ring_publish(r);
-                    got += take_from(r, got, out);
-                    assert_true(sent - got <= SLOTS);
-                }
-                free(r);
-            }
-        }
-    }
+    for (uint32_t at = 0; at < SLOTS; at++)
+        for (uint32_t in = 1; in <= SLOTS; in++)
+            for (uint32_t out = 1; out <= SLOTS; out++)
+                go_round(SLOTS, at, in, out);
 }
 
 static void indexes_may_wrap_over_32_bits(void **state)
