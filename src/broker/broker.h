@@ -112,5 +112,5 @@ int broker_subscribe(struct session *s, const struct sub_request *r, struct sub_
  * session = NULL so that the caller can free the batch. */
 void broker_subscribe_end(struct sub_batch *batch);
 
-/* 0, or -ERR_ABSENT [MQTT-3.10.4-*]. In force at once at home. */
+/* 0, or -ERR_ABSENT [MQTT-3.10.4-5]. In force at once at home. */
 int broker_unsubscribe(struct session *s, struct bytes filter);
