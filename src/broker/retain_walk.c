@@ -129,10 +129,8 @@ void retain_walk_on_prune(struct retain *r, const struct retain_node *n)
 static void visit(struct retain *r)
 {
     struct retain_node *n = r->cursor;
-    unsigned depth = r->depth;
     advance(r);
-    if (!n->message || found(r, n)) return;
-    if (depth < r->levels || (depth > r->levels && !r->deep)) return;
+    if (!n->message || found(r, n)) return; /* on the way to others, or appended already */
     if (message_expired(n->message, core_now_s(r->core))) {
         count(&r->core->counters, C_dropped_expired);
         retain_drop(r, n);
