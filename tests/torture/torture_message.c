@@ -9,10 +9,11 @@
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "broker/message.h"
 
-enum { CORES = 4, RING = 64, KEPT = 32, TAKE = 16, DRAIN_ROUNDS = 4 };
+enum { CORES = 4, RING = 64, KEPT = 32, TAKE = 16, DRAIN_ROUNDS = 4, WATCHDOG_S = 240 };
 
 /* Shares on their way from one core to another; no more ordering than the mesh gives. */
 struct pipe {
@@ -197,6 +198,7 @@ int main(int argc, char **argv)
     struct rig *rig = aligned_alloc(alignof(struct rig), sizeof *rig);
     struct player *players = aligned_alloc(alignof(struct player), CORES * sizeof *players);
     ASSERT(rig && players);
+    alarm(WATCHDOG_S);
     memset(rig, 0, sizeof *rig);
     memset(players, 0, CORES * sizeof *players);
     rig->turns = argc > 1 ? strtoull(argv[1], NULL, 10) : 50000;
