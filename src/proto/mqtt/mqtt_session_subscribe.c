@@ -13,7 +13,7 @@ struct suback {
     struct sub_batch batch;
     uint16_t packet_id;
     uint32_t n;
-    uint8_t codes[];
+    int16_t status[]; /* per filter: its code, or -ERR_X, which the broker may still write */
 };
 
 /* Our reasons, as 3.x says them [MQTT311-3.9.3-2]. */
@@ -32,12 +32,27 @@ static void answer(struct mqtt *m, unsigned type, uint16_t packet_id, struct byt
     if (!mqtt_put(m, &w)) conn_close(m->conn, -ERR_TOO_LARGE);
 }
 
+/* Turns each status into its code, in place: code i lies in front of status i. */
+static struct bytes codes_of(const struct mqtt *m, struct suback *a)
+{
+    uint8_t *codes = (uint8_t *)a->status;
+
+    for (uint32_t i = 0; i < a->n; i++) {
+        int status = a->status[i];
+        unsigned refusal = status == -ERR_DENIED ? MQTT_RC_NOT_AUTHORIZED : MQTT_RC_QUOTA_EXCEEDED;
+        codes[i] = status < 0 ? code_of(m, refusal) : (uint8_t)status;
+    }
+    return bytes_of(codes, a->n);
+}
+
 static void on_done(struct sub_batch *b)
 {
     struct suback *a = CONTAINER_OF(b, struct suback, batch);
 
-    if (b->session) /* else nobody waits any more */
-        answer(b->session->sink, MQTT_SUBACK, a->packet_id, bytes_of(a->codes, a->n));
+    if (b->session) { /* else nobody waits any more */
+        struct mqtt *m = b->session->sink;
+        answer(m, MQTT_SUBACK, a->packet_id, codes_of(m, a));
+    }
     free(a);
 }
 
@@ -56,10 +71,11 @@ static unsigned judge(const struct mqtt *m, const struct mqtt_filter *f, uint32_
     return 0;
 }
 
-static uint8_t subscribe(struct mqtt *m, const struct mqtt_filter *f, uint32_t sub_id,
-                         struct sub_batch *batch)
+static void subscribe(struct mqtt *m, const struct mqtt_filter *f, uint32_t sub_id,
+                      struct suback *a)
 {
     uint8_t max_qos = m->core->options.max_qos;
+    int16_t *status = &a->status[a->n];
     struct sub_request r = {
         .filter = f->filter,
         .sub_id = sub_id,
@@ -67,11 +83,11 @@ static uint8_t subscribe(struct mqtt *m, const struct mqtt_filter *f, uint32_t s
         .no_local = f->no_local,
         .retain_as_published = f->retain_as_published,
         .retain_handling = f->retain_handling,
+        .status = status,
     };
-    int granted = broker_subscribe(m->session, &r, batch);
-
-    if (granted >= 0) return (uint8_t)granted;
-    return code_of(m, granted == -ERR_DENIED ? MQTT_RC_NOT_AUTHORIZED : MQTT_RC_QUOTA_EXCEEDED);
+    *status = 0;
+    int granted = broker_subscribe(m->session, &r, &a->batch);
+    if (granted < 0 || *status == 0) *status = (int16_t)granted;
 }
 
 int mqtt_on_subscribe(struct mqtt *m, const struct mqtt_frame *f)
@@ -84,15 +100,18 @@ int mqtt_on_subscribe(struct mqtt *m, const struct mqtt_frame *f)
     uint32_t sub_id = MQTT_HAS(&s.props, subscription_id) ? s.props.subscription_id[0] : 0;
     if (sub_id && m->core->options.no_subscription_ids)
         return MQTT_RC_SUBSCRIPTION_IDS_NOT_SUPPORTED; /* [MQTT-3.2.2.3.12] */
-    struct suback *a = malloc(sizeof *a + s.count);
+    struct suback *a = malloc(sizeof *a + s.count * sizeof a->status[0]);
     if (!a) return MQTT_RC_QUOTA_EXCEEDED;
     *a = (struct suback){.batch = {.session = m->session, .done = on_done},
                          .packet_id = s.packet_id};
 
     /* As many codes as filters, in their order [MQTT-3.8.4-6] [MQTT-3.9.3-1]. */
-    while (mqtt_next_filter(&s, MQTT_SUBSCRIBE, (enum mqtt_version)m->version, &filter)) {
+    for (; mqtt_next_filter(&s, MQTT_SUBSCRIBE, (enum mqtt_version)m->version, &filter); a->n++) {
         unsigned reason = judge(m, &filter, a->n);
-        a->codes[a->n++] = reason ? code_of(m, reason) : subscribe(m, &filter, sub_id, &a->batch);
+        if (reason)
+            a->status[a->n] = code_of(m, reason);
+        else
+            subscribe(m, &filter, sub_id, a);
     }
     broker_subscribe_end(&a->batch);
     return 0;
