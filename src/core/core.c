@@ -24,6 +24,7 @@ int core_init(struct core *c, const struct core_options *o)
     c->cores = o->cores;
     c->idle = o->idle;
     c->helpers = o->helpers;
+    c->last_work = 1; /* the first turn looks before it sleeps */
     c->mesh = mesh_port_at(o->mesh, o->id);
     wheel_init(&c->wheel, clock_s(&c->clock));
     rng_seed(&c->rng, hash_pair(o->seed, o->id));
@@ -73,6 +74,15 @@ static unsigned phase(unsigned (*fn)(void *), void *ctx)
     return fn ? fn(ctx) : 0;
 }
 
+static void copy_mesh_counts(struct core *c)
+{
+    struct mesh_counts m = mesh_counts(c->mesh);
+    count_set(&c->counters, C_mails_sent, m.sent);
+    count_set(&c->counters, C_mails_taken, m.taken);
+    count_set(&c->counters, C_mails_waited, m.waited);
+    count_set(&c->counters, C_bells_rung, m.bells);
+}
+
 static void note_work(struct core *c, unsigned work)
 {
     count(&c->counters, C_turns);
@@ -81,6 +91,7 @@ static void note_work(struct core *c, unsigned work)
     else if (c->last_work || !c->idle_since_ns)
         c->idle_since_ns = c->clock.now_ns;
     c->last_work = work;
+    if (work) copy_mesh_counts(c);
 }
 
 unsigned core_turn(struct core *c)
@@ -96,7 +107,7 @@ unsigned core_turn(struct core *c)
     work += phase(c->ops.commit, c->ops.store);              /* one write, one sync for the turn */
     work += phase(c->ops.flush, c->ops.net); /* one send per connection; acks after commit */
     if (c->ops.block_home)
-        work += pool_take_home(c->pool, c->ops.block_home, c->ops.broker); /* our dead blocks */
+        work += pool_take_home(c->pool, c->ops.block_home, c); /* our dead blocks */
     pool_flush_home(c->pool);                                              /* other cores' */
     work += mesh_post(c->mesh); /* outboxes to rings; wake who sleeps */
 

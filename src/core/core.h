@@ -30,7 +30,7 @@ struct turn_ops {
     unsigned (*commit)(void *store);   /* one write, one sync for the turn */
     unsigned (*flush)(void *net);      /* one send per connection */
     void *broker, *store, *net;
-    pool_home_fn *block_home; /* a block of ours came back from another core; with `broker` */
+    pool_home_fn *block_home; /* a block of ours came back from another core; its ctx is the core */
 };
 
 struct core {
@@ -41,7 +41,7 @@ struct core {
     struct helpers *helpers; /* shared by all cores; may be NULL */
     struct turn_ops ops;
     void *modules; /* the layers above: the app's table of what else lives on this core */
-    unsigned id;    /* 0 to cores-1 */
+    unsigned id;   /* 0 to cores-1 */
     unsigned cores;
     enum idle idle;
     uint64_t idle_since_ns; /* first turn without work; 0 while busy */
@@ -66,11 +66,13 @@ struct core_options {
     bool log_json;
 };
 
-/* Makes a core in caller's memory (zeroed). -ERR_NOMEM, -ERR_NOFILE. `ops` is set by the caller afterwards. */
+/* Makes a core in caller's memory (zeroed). -ERR_NOMEM, -ERR_NOFILE. `ops` is set by the caller
+ * afterwards. */
 int core_init(struct core *c, const struct core_options *o);
 void core_fini(struct core *c);
 
-/* One pass of the loop; see core.c, which is the table of contents of a turn. Returns the work done. */
+/* One pass of the loop; see core.c, which is the table of contents of a turn. Returns the work
+ * done. */
 unsigned core_turn(struct core *c);
 
 /* Turns until `stop`. */
