@@ -38,6 +38,12 @@ static inline void count_sub(struct counters *c, enum counter which, uint64_t n)
     count_add(c, which, (uint64_t)0 - n);
 }
 
+/* For what another module of the core counts itself. */
+static inline void count_set(struct counters *c, enum counter which, uint64_t v)
+{
+    atomic_store_explicit(&c->v[which], v, memory_order_relaxed);
+}
+
 static inline uint64_t counter_read(const struct counters *c, enum counter which)
 {
     return atomic_load_explicit(&c->v[which], memory_order_relaxed);
