@@ -14,7 +14,7 @@ enum { PACKETS_MAX = 2048, HEAD_ROOM = 128 << 10 };
 /* An idle connection is to cost 700 bytes in all. */
 static_assert(sizeof(struct mqtt) <= 96, "a size class of the pool");
 
-/* ---- states ------------------------------------------------------------------------------ */
+/* ---- states ------------------------------------------------------------------------------- */
 
 void mqtt_set_state(struct mqtt *m, enum mqtt_state to)
 {
@@ -66,7 +66,7 @@ static const struct rule rules[MQTT_STATES][16] = {
     /* MQTT_GONE: on_bytes has stopped. */
 };
 
-/* ---- bytes in ------------------------------------------------------------------------------ */
+/* ---- bytes in ----------------------------------------------------------------------------- */
 
 /* Must what is left wait, or will nobody read it? */
 static bool stopped(const struct mqtt *m)
@@ -112,7 +112,7 @@ static long on_bytes(struct conn *c, struct bytes in)
     return m->state == MQTT_GONE ? (long)in.n : (long)(in.n - left.n);
 }
 
-/* ---- a connection comes and goes --------------------------------------------------------- */
+/* ---- a connection comes and goes ---------------------------------------------------------- */
 
 static int on_open(struct conn *c, bool moved, uint64_t note)
 {
@@ -162,7 +162,7 @@ const struct proto mqtt_proto = {
     .on_close = on_close,
 };
 
-/* ---- the core's share ------------------------------------------------------------------- */
+/* ---- the core's share --------------------------------------------------------------------- */
 
 struct mqtt_core *mqtt_core_new(struct core *c, struct broker *b, const struct mqtt_options *o)
 {

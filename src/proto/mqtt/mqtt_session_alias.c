@@ -43,7 +43,7 @@ static bool alias_is(const struct mqtt_alias *a, struct bytes topic)
     return a && bytes_eq(bytes_of(a->topic, a->len), topic);
 }
 
-/* ---- from the client ------------------------------------------------------------------------ */
+/* ---- from the client ---------------------------------------------------------------------- */
 
 static int define(struct mqtt *m, uint16_t number, const struct publication *pub)
 {

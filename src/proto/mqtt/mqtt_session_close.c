@@ -111,7 +111,7 @@ void mqtt_kick(void *sink, enum kick why)
     conn_close(m->conn, 0);
 }
 
-/* ---- DISCONNECT from the client ------------------------------------------------------------ */
+/* ---- DISCONNECT from the client ----------------------------------------------------------- */
 
 int mqtt_on_disconnect(struct mqtt *m, const struct mqtt_frame *f)
 {

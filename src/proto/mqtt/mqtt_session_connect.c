@@ -8,7 +8,7 @@
 
 enum { ASSIGNED_ID_ROOM = 32 };
 
-/* ---- what the server does not grant -------------------------------------------------------- */
+/* ---- what the server does not grant ------------------------------------------------------- */
 
 static int judge_will(const struct mqtt_options *o, const struct mqtt_connect *c)
 {
@@ -40,6 +40,13 @@ static int judge(const struct mqtt_options *o, const struct mqtt_connect *c)
 /* ---- what CONNECT says about the connection -----------------------------------------------------
  */
 
+/* How it wants to be spoken to, which holds for a refusal too. */
+static void take_manners(struct mqtt *m, const struct mqtt_props *p)
+{
+    if (MQTT_HAS(p, maximum_packet_size)) m->packet_max = p->maximum_packet_size;
+    if (MQTT_HAS(p, request_problem_info) && !p->request_problem_info) m->flags |= MQTT_NO_PROBLEMS;
+}
+
 static void take_wishes(struct mqtt *m, const struct mqtt_connect *c)
 {
     const struct mqtt_options *o = &m->core->options;
@@ -47,16 +54,13 @@ static void take_wishes(struct mqtt *m, const struct mqtt_connect *c)
 
     m->keep_alive_s = c->keep_alive_s;
     if (!mqtt_is_v5(m)) return;
-    if (MQTT_HAS(p, maximum_packet_size)) m->packet_max = p->maximum_packet_size;
     if (MQTT_HAS(p, topic_alias_maximum)) m->out_max = p->topic_alias_maximum;
     if (m->out_max > o->topic_alias_out_max) m->out_max = o->topic_alias_out_max;
-    if (MQTT_HAS(p, request_problem_info) && !p->request_problem_info) m->flags |= MQTT_NO_PROBLEMS;
     if (!MQTT_HAS(p, session_expiry) || !p->session_expiry) m->flags |= MQTT_ENDS_AT_ONCE;
     if (keep_alive_too_long(o, c)) m->keep_alive_s = o->keep_alive_max_s; /* [MQTT-3.2.2.3.14] */
 }
 
-/* ---- the session
- * ---------------------------------------------------------------------------------- */
+/* ---- the session -------------------------------------------------------------------------- */
 
 static uint32_t wanted_expiry_s(const struct mqtt_connect *c)
 {
@@ -140,8 +144,7 @@ static int come_in(struct mqtt *m, const struct mqtt_connect *c)
     return 0;
 }
 
-/* ---- CONNECT
- * --------------------------------------------------------------------------------------- */
+/* ---- CONNECT ------------------------------------------------------------------------------ */
 
 static int hand_over(struct mqtt *m, unsigned home)
 {
@@ -168,6 +171,7 @@ int mqtt_on_connect(struct mqtt *m, const struct mqtt_frame *f)
     int bad = mqtt_decode_connect(f, &c);
 
     m->version = (uint8_t)c.version;
+    take_manners(m, &c.props);
     if (bad) return bad;
     take_wishes(m, &c);
     m->core->connecting = c.client_id;

@@ -38,7 +38,7 @@ static struct mqtt_publish_out packet_of(const struct mqtt *m, const struct deli
     return p;
 }
 
-/* ---- the bytes ----------------------------------------------------------------------------- */
+/* ---- the bytes ---------------------------------------------------------------------------- */
 
 static void unref(void *core, void *message)
 {
@@ -124,8 +124,7 @@ static int put_with_alias(struct mqtt *m, struct mqtt_publish_out *p, struct mes
     return put(m, p, msg);
 }
 
-/* ---- encoding once
- * ------------------------------------------------------------------------------- */
+/* ---- encoding once ------------------------------------------------------------------------ */
 
 static int put_encoded(struct mqtt *m, const struct delivery *d, const struct encoded *e)
 {
@@ -176,8 +175,7 @@ static bool is_common(const struct mqtt *m, const struct delivery *d)
     return d->nsub_ids == 0 && m->out_max == 0 && !(d->m->flags & MESSAGE_EXPIRES);
 }
 
-/* ---- struct sink_ops
- * ---------------------------------------------------------------------------------- */
+/* ---- struct sink_ops ---------------------------------------------------------------------- */
 
 static int deliver(struct session *s, const struct delivery *d)
 {

@@ -87,15 +87,15 @@ static inline bool mqtt_is_v5(const struct mqtt *m)
 /* A handler of a packet: 0 or a reason code. */
 typedef int mqtt_handler(struct mqtt *m, const struct mqtt_frame *f);
 
-/* ---- mqtt_session.c ------------------------------------------------------------------- */
+/* ---- mqtt_session.c ----------------------------------------------------------------------- */
 
 void mqtt_set_state(struct mqtt *m, enum mqtt_state to);
 
-/* ---- mqtt_session_connect.c ------------------------------------------------------------- */
+/* ---- mqtt_session_connect.c --------------------------------------------------------------- */
 
 mqtt_handler mqtt_on_connect;
 
-/* ---- mqtt_session_connack.c ------------------------------------------------------------- */
+/* ---- mqtt_session_connack.c --------------------------------------------------------------- */
 
 /* Answers a CONNECT that was taken. `asked_expiry_s` is what the client wanted. False if the client
  * does not take a packet of that size. */
@@ -104,7 +104,7 @@ bool mqtt_welcome(struct mqtt *m, const struct mqtt_connect *c, bool present);
 /* Answers one that was not, if the version has words for it. */
 void mqtt_refuse(struct mqtt *m, unsigned reason);
 
-/* ---- mqtt_session_timer.c ---------------------------------------------------------------- */
+/* ---- mqtt_session_timer.c ----------------------------------------------------------------- */
 
 void mqtt_timer_start(struct mqtt *m);      /* the time limit for CONNECT */
 void mqtt_keep_alive_start(struct mqtt *m); /* keep_alive_s is set */
@@ -119,7 +119,7 @@ void mqtt_hold_if_full(struct mqtt *m);
 /* struct sink_ops. */
 void mqtt_accepted(struct session *s, uint16_t packet_id, uint8_t qos, int status);
 
-/* ---- mqtt_session_ack.c ---------------------------------------------------------------------- */
+/* ---- mqtt_session_ack.c ------------------------------------------------------------------- */
 
 mqtt_handler mqtt_on_puback, mqtt_on_pubrec, mqtt_on_pubrel, mqtt_on_pubcomp, mqtt_on_pingreq;
 
@@ -132,13 +132,11 @@ void mqtt_release(struct session *s, uint16_t packet_id); /* struct sink_ops */
 
 mqtt_handler mqtt_on_subscribe, mqtt_on_unsubscribe;
 
-/* ---- mqtt_session_deliver.c
- * ---------------------------------------------------------------------- */
+/* ---- mqtt_session_deliver.c --------------------------------------------------------------- */
 
 extern const struct sink_ops mqtt_sink_ops;
 
-/* ---- mqtt_session_alias.c
- * -------------------------------------------------------------------------- */
+/* ---- mqtt_session_alias.c ----------------------------------------------------------------- */
 
 /* Applies the alias of a PUBLISH from the client: fills topic and hash. 0 or a reason. */
 int mqtt_alias_in(struct mqtt *m, const struct mqtt_publish *p, struct publication *pub);
@@ -153,8 +151,7 @@ uint16_t mqtt_alias_out_next(const struct mqtt *m, const struct message *msg);
 bool mqtt_alias_out_add(struct mqtt *m, const struct message *msg, uint16_t number);
 void mqtt_aliases_free(struct mqtt_aliases **a);
 
-/* ---- mqtt_session_close.c
- * ---------------------------------------------------------------------------- */
+/* ---- mqtt_session_close.c ----------------------------------------------------------------- */
 
 mqtt_handler mqtt_on_disconnect;
 

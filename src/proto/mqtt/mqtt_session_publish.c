@@ -24,7 +24,7 @@ static int take_props(struct mqtt *m, const struct mqtt_publish *p, struct publi
     return 0;
 }
 
-/* ---- waiting for acceptance -------------------------------------------------------------- */
+/* ---- waiting for acceptance --------------------------------------------------------------- */
 
 static bool is_full(const struct mqtt *m)
 {
@@ -84,7 +84,7 @@ void mqtt_accepted(struct session *s, uint16_t packet_id, uint8_t qos, int statu
     if (UNLIKELY(m->flags & MQTT_HELD) && !is_full(m)) let_go(m);
 }
 
-/* ---- PUBLISH -------------------------------------------------------------------------------- */
+/* ---- PUBLISH ------------------------------------------------------------------------------ */
 
 static int publish(struct mqtt *m, const struct publication *pub, uint16_t packet_id)
 {

@@ -29,7 +29,7 @@
 
 enum { RIG_CORES = 2, RIG_BYTES = 4 << 20, RIG_TURNS = 20000 };
 
-/* ---- the clock, linked in place of the operating system's ------------------------------------ */
+/* ---- the clock, linked in place of the operating system's --------------------------------- */
 
 static uint64_t rig_now_s = 1000;
 
@@ -39,7 +39,7 @@ void clock_tick(struct clock *c)
     c->wall_ms = c->now_ns / NS_PER_MS;
 }
 
-/* ---- cores --------------------------------------------------------------------------------- */
+/* ---- cores -------------------------------------------------------------------------------- */
 
 struct rig_options {
     unsigned cores;
@@ -199,7 +199,7 @@ static inline uint64_t rig_count(const struct rig *r, enum counter which)
     return n;
 }
 
-/* ---- packets -------------------------------------------------------------------------------- */
+/* ---- packets ------------------------------------------------------------------------------ */
 
 struct text {
     const char *at;
@@ -277,7 +277,7 @@ static inline size_t packet(const char *text, uint8_t *out)
     return (size_t)(t.out - out);
 }
 
-/* ---- clients -------------------------------------------------------------------------------- */
+/* ---- clients ------------------------------------------------------------------------------ */
 
 /* A client's end of a connection that core `i` accepted. */
 static inline int client_at(struct rig *r, unsigned i)
