@@ -201,7 +201,7 @@ int main(int argc, char **argv)
     alarm(WATCHDOG_S);
     memset(rig, 0, sizeof *rig);
     memset(players, 0, CORES * sizeof *players);
-    rig->turns = argc > 1 ? strtoull(argv[1], NULL, 10) : 300000;
+    rig->turns = argc > 1 ? strtoull(argv[1], NULL, 10) : 600000;
     rig->seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     ASSERT(pthread_barrier_init(&rig->barrier, NULL, CORES) == 0);
 
