@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cmd_check.c -- `pinion check`: every setting, its value and where that came from. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/command.h"
+#include "app/options/config_args.h"
+#include "core/cpu.h"
+
+static void print_settings(const struct options *o)
+{
+    char value[NET_LISTENERS_MAX * SOCK_ADDR_TEXT], origin[OPTION_TEXT_MAX];
+
+    printf("%-26s %-30s %-22s %s\n", "SETTING", "VALUE", "FROM", "A CHANGE NEEDS");
+    for (unsigned i = 0; i < options_count(); i++)
+        printf("%-26s %-30s %-22s %s\n", option_at(i)->key, option_value(o, i, value, sizeof value),
+               option_origin(o, i, origin, sizeof origin),
+               option_at(i)->restart ? "a restart" : "a reload");
+}
+
+static int print_plan(const struct command *c, const struct options *o)
+{
+    struct cpu_plan plan;
+    char error[CPU_ERROR_TEXT], node[16];
+
+    if (cpu_plan_make(&plan, o->cores, o->pin, error) < 0) {
+        fprintf(stderr, "pinion %s: %s\n", c->name, error);
+        return EXIT_CONFIG;
+    }
+    printf("\n%-6s %-5s %-5s %s\n", "CORE", "CPU", "NODE", "");
+    for (unsigned i = 0; i < plan.cores; i++) {
+        snprintf(node, sizeof node, "%d", plan.node[i]);
+        printf("%-6u %-5u %-5s %s\n", i, plan.cpu[i], plan.node[i] < 0 ? "-" : node,
+               plan.pin ? "pinned" : "not pinned");
+    }
+    return EXIT_OK;
+}
+
+/* docs/configuration.md, so that it can't drift from the table. */
+static void print_markdown(void)
+{
+    char variable[OPTION_TEXT_MAX], allowed[OPTION_TEXT_MAX];
+
+    puts("# Settings\n\n"
+         "Written by `pinion check --markdown` from `src/app/options/options.def`; change that.\n\n"
+         "A setting comes from the command line (`--set KEY=VALUE`), else from its environment\n"
+         "variable, else from the YAML file (`--config FILE` or `PINION_CONFIG`), else it has its\n"
+         "default. In the file a dot is one level of nesting:\n\n"
+         "```yaml\ncores: auto\nlisteners:\n  - address: 127.0.0.1:1883\nlimits:\n"
+         "  queue_messages: 1000\n```\n\n"
+         "`pinion check` shows every setting as it would be, and where its value comes from. A\n"
+         "change takes effect with the next start.");
+    for (unsigned i = 0; i < options_count(); i++) {
+        const struct option *row = option_at(i);
+        printf("\n## %s\n\n%s\n\n- default: %s%s%s\n- allowed: %s\n- environment: `%s`\n", row->key,
+               row->help, *row->initial ? "`" : "", *row->initial ? row->initial : "empty",
+               *row->initial ? "`" : "", option_allowed(i, allowed), option_variable(i, variable));
+    }
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+    struct options o;
+    bool markdown = false;
+
+    int status = config_args_load(c, argc, argv, &o, &markdown);
+    if (status != EXIT_OK) return status;
+    if (markdown) {
+        print_markdown();
+        return EXIT_OK;
+    }
+    print_settings(&o);
+    return print_plan(c, &o);
+}
+
+const struct command command_check = {
+    .name = "check",
+    .what = "show every setting, and where its value comes from",
+    .operands = "",
+    .args = config_args,
+    .nargs = CONFIG_ARGS_CHECK,
+    .run = run,
+    .notes = "Refuses what \"pinion serve\" would refuse, with the same words.\n",
+};

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options.h -- the broker's settings: options.def is the one list of them.
+ *
+ * Each row fills a field of a module's own options struct. A value is text until one
+ * parser has judged it, wherever it came from, so every refusal names the setting, the
+ * place, the value and what is allowed. A later source replaces an earlier one: default,
+ * file, environment, command line.
+ *
+ * Owner: main, from start to end; read-only once loaded. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/broker.h"
+#include "core/core.h"
+#include "core/mesh.h"
+#include "net/net.h"
+#include "proto/mqtt/mqtt_session.h"
+
+#define OPTIONS_LISTENERS_DEFAULT "127.0.0.1:1883, [::1]:1883"
+
+enum option_kind {
+    OPTION_COUNT,
+    OPTION_POWER2, /* a count that is a power of two, or 0 */
+    OPTION_SIZE,
+    OPTION_SECONDS, /* "never" is the largest, if that is UINT32_MAX */
+    OPTION_SWITCH,
+    OPTION_CHOICE,
+    OPTION_TEXT,
+    OPTION_ADDRESSES,
+};
+
+enum option_source { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_COMMAND_LINE };
+
+struct option {
+    const char *key;
+    enum option_kind kind;
+    size_t offset, width; /* of the field in struct options */
+    const char *initial;
+    uint64_t min, max;   /* of numbers */
+    const char *allowed; /* the words of a choice, the sentence of a text */
+    bool restart;        /* a running broker can't take a new value */
+    const char *help;
+};
+
+enum { OPTIONS_MAX = 64, OPTION_TEXT_MAX = 256, OPTIONS_ERROR = 512 };
+
+struct listen_set {
+    struct sock_addr at[NET_LISTENERS_MAX];
+    unsigned n;
+};
+
+struct options {
+    char cores[OPTION_TEXT_MAX];
+    bool pin;
+    enum idle idle;
+    uint32_t helper_threads;
+    struct listen_set listeners;
+    struct mesh_options mesh;
+    struct net_options net;
+    struct broker_options broker;
+    struct mqtt_options mqtt; /* its texts point to those below */
+    char response_info[OPTION_TEXT_MAX];
+    char redirect_to[OPTION_TEXT_MAX];
+    uint8_t redirect; /* 0: no, 1: use another server, 2: server moved */
+    uint64_t memory_max;
+    enum log_level log_level;
+    bool log_json;
+
+    const char *file; /* borrowed; NULL: none */
+    struct {
+        enum option_source source;
+        unsigned line; /* in the file */
+    } origin[OPTIONS_MAX];
+
+    char error[OPTIONS_ERROR]; /* the sentence, once a function has failed */
+};
+
+/* ---- the table ---------------------------------------------------------------------- */
+
+unsigned options_count(void);
+const struct option *option_at(unsigned i);
+
+/* The row whose key is `key` (n bytes), or -1. */
+int option_find(const char *key, size_t n);
+
+/* "PINION_LIMITS_WINDOW", into out[OPTION_TEXT_MAX]; returns out. */
+const char *option_variable(unsigned i, char *out);
+
+/* "a whole number from 1 to 65535", into out[OPTION_TEXT_MAX]; returns out. */
+const char *option_allowed(unsigned i, char *out);
+
+/* The value as it is now, into out[n]; returns out. */
+const char *option_value(const struct options *o, unsigned i, char *out, size_t n);
+
+/* Where it came from: "default", "conf.yaml:12", "PINION_CORES", "command line". */
+const char *option_origin(const struct options *o, unsigned i, char *out, size_t n);
+
+/* ---- loading ------------------------------------------------------------------------- */
+
+/* All defaults. */
+void options_init(struct options *o);
+
+/* Each returns 0, or -ERR_INVALID with o->error set. */
+int options_set(struct options *o, unsigned i, const char *text, enum option_source from,
+                unsigned line);
+int options_assign(struct options *o, const char *assignment); /* "key=value" */
+int options_load_environment(struct options *o);
+int options_load_file(struct options *o, const char *path);
+
+/* Sets o->error to a sentence; returns -ERR_INVALID. */
+__attribute__((format(printf, 2, 3))) int options_refuse(struct options *o, const char *format,
+                                                         ...);
+
+/* What `pinion serve` and `pinion check` accept, applied in the order of precedence.
+ * `assign` are the --set arguments. */
+struct option_args {
+    const char *file;
+    const char *port;
+    const char *const *assign;
+    unsigned nassign;
+};
+int options_load(struct options *o, const struct option_args *a);
+
+/* ---- addresses ------------------------------------------------------------------------ */
+
+/* Reads "127.0.0.1:1883, [::1]:1883". -ERR_INVALID with what is wrong in error[n]. An IPv6
+ * loopback address that this machine does not have is left out if `lenient`. */
+int listen_set_parse(struct listen_set *s, const char *text, bool lenient, char *error, size_t n);
+const char *listen_set_text(const struct listen_set *s, char *out, size_t n);

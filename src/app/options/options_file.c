@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options_file.c -- the YAML file, through a libcyaml schema made from options.def.
+ *
+ * libcyaml checks the shape: which keys there are, and what is a list, a mapping or a
+ * plain value. Plain values stay text and go through options_set() like those of every
+ * other source. libcyaml 1.3 tells of the place only where it last was, so the line is
+ * found by looking for the key from there on. */
+#include <cyaml/cyaml.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/options/options.h"
+#include "base/assert.h"
+#include "base/err.h"
+
+enum { FILE_BYTES_MAX = 1 << 20, SECTIONS_MAX = 16, COMPLAINT = 256 };
+
+struct file_listener {
+    char *address;
+};
+
+/* What libcyaml fills: one text per row of options.def. */
+struct file_values {
+    char *text[OPTIONS_MAX];
+    struct file_listener *listeners;
+    unsigned listeners_count;
+};
+
+struct file_section {
+    char name[32];
+    unsigned n;
+    cyaml_schema_field_t field[OPTIONS_MAX + 1];
+};
+
+struct file_schema {
+    cyaml_schema_value_t root;
+    cyaml_schema_field_t top[OPTIONS_MAX + SECTIONS_MAX + 1];
+    unsigned ntop;
+    struct file_section section[SECTIONS_MAX];
+    unsigned nsections;
+};
+
+/* What libcyaml had to say: its first sentence, and the place it was at. */
+struct complaint {
+    char text[COMPLAINT];
+    unsigned line;
+};
+
+/* ---- schema ---------------------------------------------------------------------------- */
+
+static const cyaml_schema_field_t address_fields[] = {
+    CYAML_FIELD_STRING_PTR("address", CYAML_FLAG_POINTER, struct file_listener, address, 1,
+                           CYAML_UNLIMITED),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t address_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_listener, address_fields),
+};
+
+static cyaml_schema_field_t text_field(unsigned i, const char *name)
+{
+    cyaml_schema_field_t f = {
+        .key = name,
+        .value = {.type = CYAML_STRING,
+                  .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                  .data_size = sizeof(char),
+                  .string = {.min = 0, .max = CYAML_UNLIMITED}},
+    };
+    f.data_offset = (uint32_t)(offsetof(struct file_values, text) + i * sizeof(char *));
+    return f;
+}
+
+static struct file_section *section_at(struct file_schema *s, const char *name, size_t n)
+{
+    for (unsigned i = 0; i < s->nsections; i++)
+        if (strlen(s->section[i].name) == n && memcmp(s->section[i].name, name, n) == 0)
+            return &s->section[i];
+    ASSERT(s->nsections < SECTIONS_MAX);
+    struct file_section *section = &s->section[s->nsections++];
+    ASSERT(n < sizeof section->name);
+    memcpy(section->name, name, n);
+    s->top[s->ntop++] = (cyaml_schema_field_t){
+        .key = section->name,
+        .value = {.type = CYAML_MAPPING,
+                  .flags = CYAML_FLAG_OPTIONAL,
+                  .data_size = sizeof(struct file_values),
+                  .mapping = {.fields = section->field}},
+    };
+    return section;
+}
+
+static struct file_schema *schema_new(void)
+{
+    static const cyaml_schema_field_t listeners =
+        CYAML_FIELD_SEQUENCE("listeners", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                             struct file_values, listeners, &address_entry, 1, NET_LISTENERS_MAX);
+    struct file_schema *s = calloc(1, sizeof *s);
+
+    if (!s) return NULL;
+    for (unsigned i = 0; i < options_count(); i++) {
+        const struct option *row = option_at(i);
+        const char *dot = strchr(row->key, '.');
+        if (row->kind == OPTION_ADDRESSES) {
+            s->top[s->ntop++] = listeners;
+        } else if (dot) {
+            struct file_section *section = section_at(s, row->key, (size_t)(dot - row->key));
+            section->field[section->n++] = text_field(i, dot + 1);
+        } else {
+            s->top[s->ntop++] = text_field(i, row->key);
+        }
+    }
+    s->root = (cyaml_schema_value_t){
+        CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct file_values, s->top),
+    };
+    return s;
+}
+
+/* ---- lines ------------------------------------------------------------------------------- */
+
+static bool ends_key(const char *p)
+{
+    if (*p == '"' || *p == '\'') p++;
+    p += strspn(p, " ");
+    return *p == ':';
+}
+
+/* The line, counted from 1, in which `key` stands as a key, not before line `from`; 0: none. */
+static unsigned line_of(const char *text, const char *key, size_t n, unsigned from)
+{
+    unsigned line = 1;
+    bool comment = false, word = false;
+
+    for (const char *p = text; *p; p++) {
+        if (*p == '\n') {
+            line++;
+            comment = word = false;
+            continue;
+        }
+        if (*p == '#' && !word) comment = true;
+        if (!comment && !word && line >= from && strncmp(p, key, n) == 0 && ends_key(p + n))
+            return line;
+        word = *p != ' ' && *p != '{' && *p != ',' && *p != '"' && *p != '\'';
+    }
+    return 0;
+}
+
+static unsigned line_of_option(const char *text, const char *key)
+{
+    const char *dot = strchr(key, '.');
+    if (!dot) return line_of(text, key, strlen(key), 1);
+    unsigned section = line_of(text, key, (size_t)(dot - key), 1);
+    return line_of(text, dot + 1, strlen(dot + 1), section);
+}
+
+/* ---- complaints ----------------------------------------------------------------------------- */
+
+static void on_complaint(cyaml_log_t level, void *ctx, const char *format, va_list args)
+{
+    struct complaint *c = ctx;
+    char line[COMPLAINT];
+
+    (void)level;
+    vsnprintf(line, sizeof line, format, args);
+    line[strcspn(line, "\n")] = '\0';
+    const char *text = strncmp(line, "Load: ", 6) == 0 ? line + 6 : line;
+    const char *at = strstr(line, "(line: ");
+    if (at && c->line == 0) c->line = (unsigned)strtoul(at + 7, NULL, 10);
+    if (!at && !*c->text && strncmp(text, "Backtrace", 9) != 0)
+        snprintf(c->text, sizeof c->text, "%s", text);
+}
+
+static int refuse_file(struct options *o, const char *path, const char *text,
+                       const struct complaint *c)
+{
+    static const char unknown[] = "Unexpected key: ";
+
+    if (strncmp(c->text, unknown, sizeof unknown - 1) != 0)
+        return options_refuse(o, "%s:%u: %s", path, c->line ? c->line : 1,
+                              *c->text ? c->text : "not understood");
+    const char *key = c->text + sizeof unknown - 1;
+    unsigned line = line_of(text, key, strlen(key), c->line);
+    return options_refuse(o, "%s:%u: there is no setting \"%s\" here; see pinion check", path,
+                          line ? line : c->line, key);
+}
+
+/* ---- loading -----------------------------------------------------------------------------------
+ */
+
+/* The whole file as a string, or NULL with o->error set. */
+static char *read_file(struct options *o, const char *path)
+{
+    char *text = NULL;
+    FILE *f = fopen(path, "re");
+
+    if (!f) {
+        options_refuse(o, "%s can't be read: %s", path, strerror(errno));
+        return NULL;
+    }
+    text = malloc(FILE_BYTES_MAX + 1);
+    size_t n = text ? fread(text, 1, FILE_BYTES_MAX + 1, f) : 0;
+    if (!text || ferror(f) || n > FILE_BYTES_MAX) {
+        options_refuse(o, "%s can't be read: %s", path,
+                       n > FILE_BYTES_MAX ? "larger than 1 MiB" : strerror(errno));
+        free(text);
+        text = NULL;
+    } else {
+        text[n] = '\0';
+    }
+    fclose(f);
+    return text;
+}
+
+static int take_listeners(struct options *o, const struct file_values *v, unsigned i, unsigned line)
+{
+    char text[NET_LISTENERS_MAX * SOCK_ADDR_TEXT] = "";
+    size_t used = 0;
+
+    for (unsigned k = 0; k < v->listeners_count && used < sizeof text; k++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s,", v->listeners[k].address);
+    return options_set(o, i, text, FROM_FILE, line);
+}
+
+static int take_values(struct options *o, const struct file_values *v, const char *text)
+{
+    for (unsigned i = 0; i < options_count(); i++) {
+        unsigned line = line_of_option(text, option_at(i)->key);
+        int err = 0;
+        if (v->text[i])
+            err = options_set(o, i, v->text[i], FROM_FILE, line);
+        else if (option_at(i)->kind == OPTION_ADDRESSES && v->listeners)
+            err = take_listeners(o, v, i, line);
+        if (err < 0) return err;
+    }
+    return 0;
+}
+
+int options_load_file(struct options *o, const char *path)
+{
+    struct complaint complaint = {.line = 0};
+    const cyaml_config_t config = {
+        .log_fn = on_complaint,
+        .log_ctx = &complaint,
+        .log_level = CYAML_LOG_WARNING,
+        .mem_fn = cyaml_mem,
+        .flags = CYAML_CFG_NO_ALIAS,
+    };
+    struct file_values *values = NULL;
+    int err = -ERR_INVALID;
+
+    o->file = path;
+    char *text = read_file(o, path);
+    struct file_schema *schema = text ? schema_new() : NULL;
+    if (text && !schema) options_refuse(o, "out of memory");
+    if (schema) {
+        cyaml_err_t bad = cyaml_load_data((const uint8_t *)text, strlen(text), &config,
+                                          &schema->root, (cyaml_data_t **)&values, NULL);
+        err = bad == CYAML_OK ? 0 : refuse_file(o, path, text, &complaint);
+        if (values) err = take_values(o, values, text);
+        cyaml_free(&config, &schema->root, values, 0);
+    }
+    free(schema);
+    free(text);
+    return err;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* banner.c -- the few lines a person sees when the broker has started. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/serve/serve.h"
+
+bool banner_is_loopback(const struct sock_addr *a)
+{
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+
+    if (a->ss.ss_family == AF_INET) {
+        memcpy(&in, &a->ss, sizeof in);
+        return ntohl(in.sin_addr.s_addr) >> 24 == 127;
+    }
+    memcpy(&in6, &a->ss, sizeof in6);
+    return a->ss.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr);
+}
+
+static unsigned port_of(const struct sock_addr *a)
+{
+    struct sockaddr_in in; /* the port is at the same place in both families */
+
+    memcpy(&in, &a->ss, sizeof in);
+    return ntohs(in.sin_port);
+}
+
+static void row(FILE *out, const char *name, const char *text)
+{
+    fprintf(out, "  %-11s%s\n", name, text);
+}
+
+static void print_cores(const struct serve *s, FILE *out)
+{
+    static const char *const idle[] = {"sleep", "spin", "busy"};
+    const struct cpu_plan *p = &s->plan;
+    char cpus[160], text[256];
+    unsigned pinned = 0;
+
+    for (unsigned i = 0; i < p->cores; i++)
+        pinned += s->cores[i].pinned;
+    snprintf(text, sizeof text, "%u on %s %s, %s, idle %s", p->cores,
+             strpbrk(cpu_plan_text(p, cpus, sizeof cpus), ",-") ? "CPUs" : "CPU", cpus,
+             pinned == p->cores ? "pinned"
+             : pinned           ? "some of them pinned"
+                                : "not pinned",
+             idle[s->options->idle]);
+    row(out, "cores", text);
+
+    if (p->cores == 1) {
+        row(out, "rings", "none: there is only one core");
+        return;
+    }
+    uint32_t slots = s->options->mesh.ring_slots;
+    if (slots == 0) slots = p->cores <= 8 ? 1024 : 256;
+    snprintf(text, sizeof text, "%u of %u mails each", p->cores * (p->cores - 1), slots);
+    row(out, "rings", text);
+}
+
+void banner_print(const struct serve *s, FILE *out)
+{
+    unsigned n = s->options->listeners.n;
+    bool open = false;
+
+    fprintf(out, "Pinion " PINION_VERSION "\n");
+    for (unsigned i = 0; i < n; i++) {
+        char address[SOCK_ADDR_TEXT];
+        row(out, i == 0 ? "mqtt" : "", sock_addr_text(&s->listener[i].addr, address));
+        if (!banner_is_loopback(&s->listener[i].addr)) open = true;
+    }
+    print_cores(s, out);
+    row(out, "data", "in memory only: nothing survives a restart");
+    row(out, "security",
+        open ? "none: WARNING, anybody who reaches these addresses can read and "
+               "write everything"
+             : "anonymous clients, loopback only");
+
+    char port[16] = "";
+    unsigned number = port_of(&s->listener[0].addr);
+    if (number != 1883) snprintf(port, sizeof port, " -p %u", number);
+    fprintf(out, "  %-11spinion sub%s '#' -v &  pinion pub%s hello world\n", "try", port, port);
+    fflush(out);
+}

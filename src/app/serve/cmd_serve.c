@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cmd_serve.c -- `pinion serve`. */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "app/command.h"
+#include "app/options/config_args.h"
+#include "app/serve/serve.h"
+
+/* One connection takes one file descriptor: take all there are. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit); /* what we have may be enough: then no harm is done */
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+    struct options options;
+    struct serve serve;
+    char error[OPTIONS_ERROR];
+
+    int status = config_args_load(c, argc, argv, &options, NULL);
+    if (status != EXIT_OK) return status;
+    signals_init();
+    raise_file_limit();
+    if (serve_start(&serve, &options, error) < 0) {
+        fprintf(stderr, "pinion serve: %s\n", error);
+        serve_stop(&serve);
+        return EXIT_CONFIG;
+    }
+    banner_print(&serve, stdout);
+    signals_wait();
+    serve_stop(&serve);
+    return EXIT_OK;
+}
+
+const struct command command_serve = {
+    .name = "serve",
+    .what = "run the broker",
+    .operands = "",
+    .args = config_args,
+    .nargs = CONFIG_ARGS_SERVE,
+    .run = run,
+    .notes =
+        "Settings come from the command line, else from the environment (PINION_CORES=4), else\n"
+        "from the file, else they have defaults. \"pinion check\" lists all of them.\n"
+        "TERM and INT end the broker in good order; a second one ends it at once.\n",
+};

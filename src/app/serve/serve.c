@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/serve/serve.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+
+enum { JOBS_MAX = 1024 };
+
+static int refuse(char *error, int err, const char *what)
+{
+    snprintf(error, OPTIONS_ERROR, "%s: %s", what, err_text(err));
+    return err;
+}
+
+/* What all cores share. */
+static int make_shared(struct serve *s, const struct options *o, char *error)
+{
+    struct mesh_options mo = o->mesh;
+    int err = 0;
+
+    mo.cores = s->plan.cores;
+    s->seed = rng_os_seed();
+    serve_mail_handlers(s->handlers);
+    for (unsigned i = 0; i < o->listeners.n; i++)
+        s->listener[i] =
+            (struct listener){.addr = o->listeners.at[i], .proto = &mqtt_proto, .index = i};
+
+    s->cores = calloc(s->plan.cores, sizeof *s->cores);
+    if (!s->cores) return refuse(error, -ERR_NOMEM, "cores");
+    s->mesh = mesh_new(&mo, &err);
+    if (!s->mesh) return refuse(error, err, "mesh");
+    s->helpers = helpers_new(o->helper_threads, JOBS_MAX, s->mesh, s->plan.cores, &err);
+    if (!s->helpers) return refuse(error, err, "helper_threads");
+    return 0;
+}
+
+/* Starts the next core and waits until it has told how it went. */
+static int start_core(struct serve *s, char *error)
+{
+    struct core_modules *m = &s->cores[s->started];
+
+    m->serve = s;
+    m->cpu = s->plan.cpu[s->started];
+    if (pthread_create(&m->thread, NULL, serve_core_main, m) != 0)
+        return refuse(error, -ERR_OS, "cores: a thread can't be started");
+    pthread_mutex_lock(&s->lock);
+    s->started++;
+    while (s->reported < s->started)
+        pthread_cond_wait(&s->changed, &s->lock);
+    int err = s->start_err;
+    pthread_mutex_unlock(&s->lock);
+    if (err < 0) memcpy(error, s->start_error, OPTIONS_ERROR);
+    return err;
+}
+
+static void open_gate(struct serve *s, enum gate gate)
+{
+    pthread_mutex_lock(&s->lock);
+    s->gate = gate;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+int serve_start(struct serve *s, const struct options *o, char *error)
+{
+    *s = (struct serve){.options = o};
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+
+    int err = cpu_plan_make(&s->plan, o->cores, o->pin, error);
+    if (err == 0) err = make_shared(s, o, error);
+    while (err == 0 && s->started < s->plan.cores)
+        err = start_core(s, error);
+    if (err == 0) open_gate(s, GATE_OPEN);
+    return err;
+}
+
+void serve_stop(struct serve *s)
+{
+    for (unsigned i = 0; i < s->started && s->gate == GATE_OPEN; i++) {
+        atomic_store_explicit(&s->cores[i].core.stop, true, memory_order_release);
+        mesh_ring(mesh_port_at(s->mesh, i));
+    }
+    if (s->gate == GATE_SHUT) open_gate(s, GATE_NEVER);
+    for (unsigned i = 0; i < s->started; i++)
+        pthread_join(s->cores[i].thread, NULL);
+    helpers_free(&s->helpers);
+    mesh_free(&s->mesh);
+    free(s->cores);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+}

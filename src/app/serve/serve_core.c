@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* serve_core.c -- the life of one core's thread: pin, make, listen, run, drain, free.
+ *
+ * What each module wants to be called with differs (mail handlers get the broker, net
+ * wants itself), so the few adapters between them stand here. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/serve/serve.h"
+#include "base/err.h"
+
+enum {
+    DRAIN_QUIET_NS = 20 * 1000 * 1000, /* nothing to do for so long: drained */
+    DRAIN_MAX_NS = 1000 * 1000 * 1000,
+};
+
+/* ---- adapters --------------------------------------------------------------------------- */
+
+static struct core_modules *modules_of(void *broker)
+{
+    return broker_core(broker)->modules;
+}
+
+static void on_handover(void *broker, unsigned from, const struct mail *m)
+{
+    (void)from;
+    net_on_handover(modules_of(broker)->net, m);
+}
+
+static void on_relief(void *broker, uint32_t account, uint32_t bytes)
+{
+    net_on_relief(modules_of(broker)->net, account, bytes);
+}
+
+static void on_block_home(void *broker, void *block)
+{
+    message_on_home(broker_core(broker), block);
+}
+
+void serve_mail_handlers(mail_fn *handlers[BROKER_MAIL_KINDS])
+{
+    broker_mail_handlers(handlers);
+    handlers[MAIL_HANDOVER] = on_handover;
+}
+
+static unsigned flush(void *net)
+{
+    return net_flush(net);
+}
+
+/* ---- start -------------------------------------------------------------------------------- */
+
+static int refuse(struct core_modules *m, int err, const char *what)
+{
+    snprintf(m->serve->start_error, OPTIONS_ERROR, "core %u: %s: %s", m->core.id, what,
+             err_text(err));
+    return err;
+}
+
+static int start_core(struct core_modules *m)
+{
+    struct serve *s = m->serve;
+    const struct options *o = s->options;
+    unsigned id = (unsigned)(m - s->cores);
+
+    m->pinned = s->plan.pin && cpu_pin(s->plan.cpu[id]) == 0;
+    struct core_options co = {
+        .id = id,
+        .cores = s->plan.cores,
+        .idle = o->idle,
+        .mesh = s->mesh,
+        .pools = s->pools,
+        .helpers = s->helpers,
+        .seed = s->seed,
+        .log_fd = STDERR_FILENO,
+        .log_level = o->log_level,
+        .log_json = o->log_json,
+    };
+    int err = core_init(&m->core, &co);
+    if (err < 0) return refuse(m, err, "can't start");
+    m->core.modules = m;
+    pool_set_max(m->core.pool, (size_t)(o->memory_max / s->plan.cores));
+    return 0;
+}
+
+static int start_modules(struct core_modules *m)
+{
+    struct serve *s = m->serve;
+    const struct options *o = s->options;
+
+    m->broker = broker_new(&m->core, &o->broker, s->seed);
+    if (m->broker) m->mqtt = mqtt_core_new(&m->core, m->broker, &o->mqtt);
+    if (m->mqtt) m->net = net_new(&m->core, &o->net, m->mqtt);
+    if (!m->net) return refuse(m, -ERR_NOMEM, "can't start");
+
+    m->core.ops = (struct turn_ops){
+        .deliver = broker_deliver,
+        .flush = flush,
+        .broker = m->broker,
+        .net = m->net,
+        .block_home = on_block_home,
+    };
+    mesh_port_bind(m->core.mesh, s->handlers, BROKER_MAIL_KINDS, on_relief, m->broker);
+    return 0;
+}
+
+static int start_listening(struct core_modules *m)
+{
+    struct serve *s = m->serve;
+    char address[SOCK_ADDR_TEXT];
+
+    for (unsigned i = 0; i < s->options->listeners.n; i++) {
+        int err = net_listen(m->net, &s->listener[i]);
+        if (err >= 0) continue;
+        char where[OPTION_TEXT_MAX];
+        int row = option_find("listeners", strlen("listeners"));
+        snprintf(s->start_error, OPTIONS_ERROR, "listeners: %s (%s): %s",
+                 sock_addr_text(&s->listener[i].addr, address),
+                 option_origin(s->options, (unsigned)row, where, sizeof where),
+                 err == -ERR_BUSY ? "another program listens there; choose another with -p PORT"
+                                  : err_text(err));
+        return err;
+    }
+    return 0;
+}
+
+/* ---- run and end --------------------------------------------------------------------------------
+ */
+
+static void report_start(struct serve *s, int err)
+{
+    pthread_mutex_lock(&s->lock);
+    s->reported++;
+    if (err < 0) s->start_err = err;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static enum gate wait_for_gate(struct serve *s)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->gate == GATE_SHUT)
+        pthread_cond_wait(&s->changed, &s->lock);
+    enum gate gate = s->gate;
+    pthread_mutex_unlock(&s->lock);
+    return gate;
+}
+
+/* Waits until every thread has come to this step of the end. */
+static void wait_for_all(struct serve *s, unsigned step)
+{
+    pthread_mutex_lock(&s->lock);
+    s->passed[step]++;
+    pthread_cond_broadcast(&s->changed);
+    while (s->passed[step] < s->started)
+        pthread_cond_wait(&s->changed, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Clients go, and what is under way between cores arrives: turns until nothing happens. */
+static void drain(struct core_modules *m)
+{
+    struct core *c = &m->core;
+    uint64_t began = c->clock.now_ns, busy = began;
+
+    c->idle = IDLE_BUSY; /* never sleep: nobody rings any more */
+    do {
+        if (core_turn(c)) busy = c->clock.now_ns;
+    } while (c->clock.now_ns - busy < DRAIN_QUIET_NS && c->clock.now_ns - began < DRAIN_MAX_NS);
+}
+
+static void close_client(struct conn *c, void *arg)
+{
+    (void)arg;
+    conn_close(c, 0);
+}
+
+static void run(struct core_modules *m)
+{
+    core_run(&m->core);
+    net_stop_listening(m->net);
+    net_each(m->net, close_client, NULL);
+    drain(m);
+}
+
+void *serve_core_main(void *arg)
+{
+    struct core_modules *m = arg;
+    struct serve *s = m->serve;
+    char name[16];
+
+    snprintf(name, sizeof name, "core %u", (unsigned)(m - s->cores));
+    pthread_setname_np(pthread_self(), name);
+    int err = start_core(m);
+    bool made = err >= 0;
+    if (err >= 0) err = start_modules(m);
+    if (err >= 0) err = start_listening(m);
+    report_start(s, err);
+    if (wait_for_gate(s) == GATE_OPEN) run(m);
+
+    wait_for_all(s, 0);
+    net_free(&m->net);
+    mqtt_core_free(&m->mqtt);
+    broker_free(&m->broker);
+    wait_for_all(s, 1);
+    if (made) core_fini(&m->core);
+    return NULL;
+}

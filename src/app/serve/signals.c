@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* signals.c -- signals are waited for by the main thread; no handler runs any code. */
+#include <signal.h>
+
+#include "app/serve/serve.h"
+
+static sigset_t ending(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    return set;
+}
+
+void signals_init(void)
+{
+    sigset_t set = ending();
+
+    signal(SIGPIPE, SIG_IGN);
+    sigaddset(&set,
+              SIGHUP); /* there is nothing to reload yet; a closed terminal is no reason to end */
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int signals_wait(void)
+{
+    sigset_t set = ending();
+    int which = 0;
+
+    while (sigwait(&set, &which) != 0)
+        ;
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    return which;
+}
