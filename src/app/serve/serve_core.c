@@ -33,11 +33,6 @@ static void on_relief(void *broker, uint32_t account, uint32_t bytes)
     net_on_relief(modules_of(broker)->net, account, bytes);
 }
 
-static void on_block_home(void *broker, void *block)
-{
-    message_on_home(broker_core(broker), block);
-}
-
 void serve_mail_handlers(mail_fn *handlers[BROKER_MAIL_KINDS])
 {
     broker_mail_handlers(handlers);
@@ -99,7 +94,7 @@ static int start_modules(struct core_modules *m)
         .flush = flush,
         .broker = m->broker,
         .net = m->net,
-        .block_home = on_block_home,
+        .block_home = message_on_home,
     };
     mesh_port_bind(m->core.mesh, s->handlers, BROKER_MAIL_KINDS, on_relief, m->broker);
     return 0;
