@@ -121,7 +121,6 @@ int mqtt_decode_connect(const struct mqtt_frame *f, struct mqtt_connect *c)
 
     uint8_t flags = rd_u8(&r);
     c->keep_alive_s = rd_u16be(&r);
-    if (r.bad) return MQTT_RC_MALFORMED_PACKET;
     rc = judge_flags(c->version, flags);
     if (rc) return rc;
     take_flags(c, flags);

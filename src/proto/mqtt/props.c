@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* props.c -- properties, section [MQTT-2.2.2]: one table (props.def) drives reading and writing.
+/* props.c -- properties, section 2.2.2: one table (props.def) drives reading and writing.
  *
  * A bit per property finds repeated ones, so a block costs time linear in its length
  * whatever it holds; user properties and subscription identifiers, which may repeat,
@@ -56,7 +56,12 @@ static unsigned take_id(struct reader *r)
 
 static void *slot(struct mqtt_props *p, unsigned row)
 {
-    return (char *)p + props[row].offset;
+    return (uint8_t *)p + props[row].offset;
+}
+
+static const uint8_t *value_of(const struct mqtt_props *p, unsigned row)
+{
+    return (const uint8_t *)p + props[row].offset;
 }
 
 /* ---- reading ------------------------------------------------------------------- */
@@ -94,25 +99,18 @@ static int take_value(struct reader *r, unsigned row, struct mqtt_props *p)
 static int judge_value(unsigned row, const struct mqtt_props *p)
 {
     bool good = true;
-    switch (row) {
-    case MQTT_P_receive_maximum:
-        good = p->receive_maximum > 0;
-        break;                       /* [MQTT-3.1.2.11.3], [MQTT-3.2.2.3.3] */
-    case MQTT_P_maximum_packet_size: /* [MQTT-3.1.2.11.4], [MQTT-3.2.2.3.6] */
-        good = p->maximum_packet_size > 0;
-        break;
-    case MQTT_P_subscription_id: /* [MQTT-3.3.2.3.8], [MQTT-3.8.2.1.2] */
-        good = p->subscription_id[p->nsub_ids - 1] > 0;
-        break;
-    case MQTT_P_topic_alias: return p->topic_alias ? 0 : MQTT_RC_TOPIC_ALIAS_INVALID;
-    case MQTT_P_response_topic: /* [MQTT-3.3.2-14] */
-        good = !mqtt_filter_has_wildcard(p->response_topic);
-        break;
-    default: /* every property of one byte is a yes or no: [MQTT-3.1.2.11.6], [MQTT-3.1.2.11.7],
-                [MQTT-3.2.2.3.4] ... */
-        if (props[row].type == PROP_U8) good = *((const uint8_t *)p + props[row].offset) <= 1;
-        break;
-    }
+    if (row == MQTT_P_topic_alias && p->topic_alias == 0)
+        return MQTT_RC_TOPIC_ALIAS_INVALID; /* [MQTT-3.3.2-8] */
+    if (row == MQTT_P_receive_maximum)
+        good = p->receive_maximum > 0; /* [MQTT-3.1.2.11.3] [MQTT-3.2.2.3.3] */
+    else if (row == MQTT_P_maximum_packet_size)
+        good = p->maximum_packet_size > 0; /* [MQTT-3.1.2.11.4] [MQTT-3.2.2.3.6] */
+    else if (row == MQTT_P_subscription_id)
+        good = p->subscription_id[p->nsub_ids - 1] > 0; /* [MQTT-3.3.2.3.8] [MQTT-3.8.2.1.2] */
+    else if (row == MQTT_P_response_topic)
+        good = !mqtt_filter_has_wildcard(p->response_topic); /* [MQTT-3.3.2-14] */
+    else if (props[row].type == PROP_U8)
+        good = *value_of(p, row) <= 1; /* all of one byte are yes or no, as [MQTT-3.1.2.11.6] */
     return good ? 0 : MQTT_RC_PROTOCOL_ERROR;
 }
 
@@ -154,7 +152,7 @@ int mqtt_decode_props(struct reader *r, unsigned type, struct mqtt_props *p)
 
 /* ---- walking a block that was decoded before ------------------------------------- */
 
-/* Passes over the next property: its row, with what it said in *whole; MQTT_PROPS at
+/* Passes over the next property: its row, with all its bytes in *whole; MQTT_PROPS at
  * the end. */
 static unsigned next_property(struct reader *r, struct bytes *whole)
 {
@@ -227,7 +225,7 @@ static void put_sub_ids(struct writer *w, const struct mqtt_props *p)
 
 static void put_property(struct writer *w, unsigned row, const struct mqtt_props *p)
 {
-    const void *value = (const char *)p + props[row].offset;
+    const void *value = value_of(p, row);
     if (props[row].type == PROP_PAIR) {
         put_users(w, p->raw);
         return;

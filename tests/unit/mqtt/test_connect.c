@@ -129,8 +129,9 @@ static void the_version_is_known_even_if_the_rest_is_bad(void **state)
 
 /* Read and written again, these are the same bytes. */
 static const char *const same_again[] = {
-    "connect_v31",       "connect_v31_bridge",  "connect_v311_smallest", "connect_v311_bridge",
-    "connect_v311_full", "connect_v5_smallest", "connect_v31_long_id",   "connect_v5_password_only",
+    "connect_v31",         "connect_v31_bridge",     "connect_v311_smallest",
+    "connect_v311_bridge", "connect_v311_full",      "connect_v5_smallest",
+    "connect_v31_long_id", "connect_v5_binary_will", "connect_v5_password_only",
 };
 
 static void what_was_read_is_written_as_it_was(void **state)
@@ -162,6 +163,7 @@ static void properties_survive_writing_in_our_own_order(void **state)
     assert_int_equal(again.n, in.n);
     assert_int_equal(d.props.have, c.props.have);
     assert_int_equal(d.will.props.have, c.will.props.have);
+    assert_true(d.will.qos == 1 && !d.will.retain);
     assert_int_equal(d.props.session_expiry, 3600);
     assert_int_equal(d.props.users, 2);
     EXPECT_TEXT(d.will.props.content_type, "text");

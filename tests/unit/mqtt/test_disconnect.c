@@ -48,8 +48,8 @@ static void reason_and_properties_are_found(void **state)
 }
 
 static const char *const same_again[] = {
-    "disconnect_v5",       "disconnect_v5_reason", "disconnect_v5_expiry",
-    "disconnect_v5_moved", "auth_success",         "auth_continue",
+    "disconnect_v5", "disconnect_v5_reason", "disconnect_v5_expiry", "disconnect_v5_moved",
+    "auth_success",  "auth_continue",        "auth_success_full",
 };
 
 static void what_was_read_is_written_as_it_was(void **state)
