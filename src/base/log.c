@@ -21,10 +21,10 @@ enum {
 
 static const char *const level_name[] = {"DEBUG", "INFO", "WARN", "ERROR"};
 
-void log_init(struct log *l, int fd, enum log_level level, bool json, unsigned core,
-              const struct clock *clock)
+void log_init(struct log *l, const struct log_options *o, unsigned core, const struct clock *clock)
 {
-    *l = (struct log){.fd = fd, .level = level, .json = json, .core = core, .clock = clock};
+    *l =
+        (struct log){.fd = o->fd, .level = o->level, .json = o->json, .core = core, .clock = clock};
 }
 
 static void put(struct writer *w, const char *s)

@@ -28,10 +28,22 @@ struct field {
     uint64_t num;
 };
 
-#define F_TEXT(name_, bytes_) {.name = (name_), .type = FIELD_TEXT, .text = (bytes_)}
-#define F_STR(name_, cstr_) {.name = (name_), .type = FIELD_TEXT, .text = bytes_str(cstr_)}
-#define F_U64(name_, v_) {.name = (name_), .type = FIELD_U64, .num = (uint64_t)(v_)}
-#define F_I64(name_, v_) {.name = (name_), .type = FIELD_I64, .num = (uint64_t)(int64_t)(v_)}
+#define F_TEXT(name_, bytes_)                                                                      \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_TEXT, .text = (bytes_)                                      \
+    }
+#define F_STR(name_, cstr_)                                                                        \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_TEXT, .text = bytes_str(cstr_)                              \
+    }
+#define F_U64(name_, v_)                                                                           \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_U64, .num = (uint64_t)(v_)                                  \
+    }
+#define F_I64(name_, v_)                                                                           \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_I64, .num = (uint64_t)(int64_t)(v_)                         \
+    }
 
 struct log {
     int fd; /* where lines go; -1 drops them all */
@@ -46,9 +58,14 @@ struct log {
     uint32_t held_back[LOG_KINDS];
 };
 
+struct log_options {
+    int fd;
+    enum log_level level;
+    bool json;
+};
+
 /* `clock` is borrowed as long as the log lives. */
-void log_init(struct log *l, int fd, enum log_level level, bool json, unsigned core,
-              const struct clock *clock);
+void log_init(struct log *l, const struct log_options *o, unsigned core, const struct clock *clock);
 
 /* Writes one line: time, level, core, event, fields. `event` is a literal in
  * lower case words joined by '_', for example "client_connected". */

@@ -28,7 +28,8 @@ int core_init(struct core *c, const struct core_options *o)
     c->mesh = mesh_port_at(o->mesh, o->id);
     wheel_init(&c->wheel, clock_s(&c->clock));
     rng_seed(&c->rng, hash_pair(o->seed, o->id));
-    log_init(&c->log, o->log_fd, o->log_level, o->log_json, o->id, &c->clock);
+    struct log_options log = {.fd = o->log_fd, .level = o->log_level, .json = o->log_json};
+    log_init(&c->log, &log, o->id, &c->clock);
 
     c->pool = pool_new(o->id, o->cores, o->pools);
     c->reactor = c->pool ? reactor_new(&err) : NULL;
@@ -108,7 +109,7 @@ unsigned core_turn(struct core *c)
     work += phase(c->ops.flush, c->ops.net); /* one send per connection; acks after commit */
     if (c->ops.block_home)
         work += pool_take_home(c->pool, c->ops.block_home, c); /* our dead blocks */
-    pool_flush_home(c->pool);                                              /* other cores' */
+    pool_flush_home(c->pool);                                  /* other cores' */
     work += mesh_post(c->mesh); /* outboxes to rings; wake who sleeps */
 
     note_work(c, work);

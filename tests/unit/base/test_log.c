@@ -29,7 +29,8 @@ static void open_sink(struct sink *s, bool json)
 {
     s->clock = (struct clock){.now_ns = 5 * NS_PER_S, .wall_ms = WALL_MS};
     assert_int_equal(pipe2(s->pipe, O_NONBLOCK), 0);
-    log_init(&s->log, s->pipe[1], LOG_INFO, json, 3, &s->clock);
+    struct log_options o = {.fd = s->pipe[1], .level = LOG_INFO, .json = json};
+    log_init(&s->log, &o, 3, &s->clock);
 }
 
 static void close_sink(struct sink *s)

@@ -62,9 +62,9 @@ static unsigned flush(void *ctx)
 
 static void on_home(void *ctx, void *block)
 {
-    struct pair *p = ctx;
-    pool_free(p->core[0].pool, block, 100);
-    write_down(ctx, 'h');
+    struct core *c = ctx;
+    pool_free(c->pool, block, 100);
+    write_down(CONTAINER_OF(c, struct pair, core[0]), 'h');
 }
 
 static void on_timer(struct timer *t)
@@ -196,6 +196,20 @@ static void ring_of_an_awake_core_keeps_it_up_for_one_turn_only(void **state)
         assert_false(turn_sleeps(c));
         assert_true(turn_sleeps(c));
     }
+}
+
+/* The ring hits the moment between raising the flag and going to sleep, and the turn
+ * that follows is one that does not sleep. */
+static void bell_that_was_written_for_an_awake_core_is_drained(void **state)
+{
+    struct core *c = &((struct pair *)*state)->core[0];
+    core_turn(c);
+    assert_true(mesh_may_sleep(c->mesh));
+    mesh_ring(c->mesh);
+    c->last_work = 1;
+    assert_int_equal(core_turn(c), 1);
+    assert_int_equal(core_turn(c), 0);
+    assert_true(turn_sleeps(c));
 }
 
 static void timer_ends_the_sleep(void **state)
@@ -339,6 +353,7 @@ int main(void)
         WITH_PAIR(mail_sent_in_one_turn_is_taken_in_the_next_of_the_other),
         WITH_PAIR(core_sleeps_only_after_a_turn_without_work),
         WITH_PAIR(ring_of_an_awake_core_keeps_it_up_for_one_turn_only),
+        WITH_PAIR(bell_that_was_written_for_an_awake_core_is_drained),
         WITH_PAIR(timer_ends_the_sleep),
         WITH_PAIR(busy_core_never_sleeps),
         WITH_PAIR(spinning_core_sleeps_when_it_has_spun_in_vain),
