@@ -93,7 +93,8 @@ static inline uint8_t rd_u8(struct reader *r)
 static inline uint16_t rd_u16be(struct reader *r)
 {
     struct bytes b = rd_take(r, 2);
-    return b.n ? (uint16_t)(b.p[0] << 8 | b.p[1]) : 0;
+    if (!b.n) return 0;
+    return (uint16_t)(b.p[0] << 8 | b.p[1]);
 }
 
 static inline uint32_t rd_u32be(struct reader *r)
