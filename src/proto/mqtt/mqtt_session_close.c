@@ -89,6 +89,13 @@ void mqtt_end(struct mqtt *m, unsigned reason)
     conn_close(m->conn, mqtt_fail(m, reason));
 }
 
+void mqtt_drop(struct mqtt *m, unsigned reason)
+{
+    if (m->conn->flags & CONN_CLOSING) return;
+    say_disconnect(m, reason);
+    conn_close(m->conn, error_of(reason));
+}
+
 void mqtt_kick(void *sink, enum kick why)
 {
     static const uint8_t reasons[] = {

@@ -166,6 +166,9 @@ int mqtt_fail(struct mqtt *m, unsigned reason);
 /* The same from outside on_bytes: closes the connection itself. */
 void mqtt_end(struct mqtt *m, unsigned reason);
 
+/* The same in the broker's hands, which still hold the session: on_close leaves it. */
+void mqtt_drop(struct mqtt *m, unsigned reason);
+
 /* Leaves the session, if there is one. `why` is logged. */
 void mqtt_leave(struct mqtt *m, bool with_will, const char *why);
 void mqtt_kick(void *sink, enum kick why); /* struct sink_ops */

@@ -62,7 +62,7 @@ static void refused(struct mqtt *m, uint16_t packet_id, uint8_t qos, int status)
 {
     if (qos == 2) session_release(m->session, packet_id); /* [MQTT-4.3.3-9] */
     if (!mqtt_is_v5(m)) {
-        conn_close(m->conn, -ERR_DENIED); /* on_close leaves: we are in the broker's hands here */
+        mqtt_drop(m, refusal(status));
         return;
     }
     if (m->unacked) m->unacked--;

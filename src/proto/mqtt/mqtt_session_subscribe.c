@@ -29,7 +29,7 @@ static void answer(struct mqtt *m, unsigned type, uint16_t packet_id, struct byt
     struct writer w = wr_of(m->core->scratch, m->core->scratch_bytes);
 
     mqtt_encode_suback(&w, (enum mqtt_version)m->version, type, packet_id, codes, &none);
-    if (!mqtt_put(m, &w)) conn_close(m->conn, -ERR_TOO_LARGE);
+    if (!mqtt_put(m, &w)) mqtt_drop(m, MQTT_RC_PACKET_TOO_LARGE);
 }
 
 /* Turns each status into its code, in place: code i lies in front of status i. */
