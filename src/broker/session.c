@@ -207,7 +207,8 @@ void session_detach(struct session *s, bool with_will)
     struct broker *b = s->broker;
     s->ops = NULL;
     s->sink = NULL;
-    s->gone_s = core_now_s(b->core);
+    /* Rounded up: a will or an end must not come before its time. */
+    s->gone_s = (uint32_t)((b->core->clock.now_ns + NS_PER_S - 1) / NS_PER_S);
     subscribe_forget_batches(s);
     session_lost_sink(s);
     if (!with_will) drop_will(s);                               /* [MQTT-3.14.4-3] */

@@ -159,8 +159,10 @@ static void bury(struct conn *c)
     count_sub(&n->core->counters, C_connections, 1);
     if (c->watch.fd >= 0) {
         reactor_del(n->core->reactor, &c->watch);
-        if (c->flags & CONN_LAST_WORDS) conn_say_last_words(c);
-        sock_close(c->watch.fd);
+        if (c->flags & CONN_LAST_WORDS && conn_say_last_words(c))
+            linger_start(n, c->watch.fd);
+        else
+            sock_close(c->watch.fd);
     }
     outq_clear(&c->out, n->core->pool);
     conn_drop_input(c);

@@ -51,6 +51,7 @@ void net_free(struct net **np)
         clear_lists(n);
         conn_bury_dead(n);
     }
+    linger_end_all(n);
     ASSERT(n->conns.used == 0);
     if (n->reserve_fd >= 0) sock_close(n->reserve_fd);
     free(n->conns.row);

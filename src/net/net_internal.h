@@ -8,7 +8,6 @@ enum {
     NET_HEADROOM = 4096,   /* up to this much unread input is copied in front of the next read */
     NET_ACCEPT_MAX = 64,   /* connections accepted per listener and turn */
     NET_BACKLOG = 4096,    /* the kernel cuts it to net.core.somaxconn */
-    NET_DRAIN_READS = 4,   /* reads that make room for last words to arrive */
     NET_LIFT_CHUNK = 1024, /* table slots looked at per turn for debts to lift */
 };
 
@@ -55,6 +54,8 @@ struct net {
     struct conn *dead;
 
     struct conn_table conns;
+    struct leaver *leavers; /* sockets of the dead whose last words are under way */
+    unsigned nleavers;
 
     bool core_over;     /* outboxes of the core hold too much; debts are not lifted */
     uint32_t lift_next; /* row at which to go on lifting debts; 0: none to lift */
@@ -101,8 +102,14 @@ unsigned conn_again_run(struct net *n);
 
 unsigned conn_flush_run(struct net *n);
 
-/* Offers what is left to the socket of a dying connection once, so that the peer can read it. */
-void conn_say_last_words(struct conn *c);
+/* Offers what is left to the socket of a dying connection once, and shuts our side. True if
+ * the socket should linger until the peer has read it. */
+bool conn_say_last_words(struct conn *c);
+
+/* ---- linger.c ----------------------------------------------------------------- */
+
+void linger_start(struct net *n, int fd); /* takes the socket */
+void linger_end_all(struct net *n);
 
 /* ---- debt.c ------------------------------------------------------------------- */
 
