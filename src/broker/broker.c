@@ -22,6 +22,7 @@ struct broker *broker_new(struct core *c, const struct broker_options *o, uint64
     b->core = c;
     b->options = *o;
     b->seed = seed;
+    b->answers_end = &b->answers;
     for (unsigned i = 0; i < SLOTS; i++)
         b->slot[i] = (uint16_t)(i % c->cores);
 
@@ -50,13 +51,11 @@ void broker_free(struct broker **bp)
             session_slot_release(s);
         }
     }
-    for (uint32_t i = 0; i < b->arrivals; i++)
-        message_put(b->core, b->arrival[i].m);
-    free(b->arrival);
+    deliver_fini(b);
     free(b->session_at);
     table_fini(&b->sessions);
     interest_fini(b);
-    subscribe_fini(b);
+    ask_fini(b);
     share_fini(b);
     retain_fini(&b->retain);
     cache_fini(&b->targets);

@@ -90,6 +90,7 @@ struct sub_batch {
     void (*done)(struct sub_batch *b); /* every filter is in force: answer now. Runs at home. */
     uint32_t waiting;                  /* filters that owners have not answered */
     struct backlog *held, *held_tail;  /* retained messages, passed on after done() */
+    struct asking *askings;            /* what those filters wait for */
     struct sub_batch *next;            /* on session->batches */
 };
 

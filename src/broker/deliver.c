@@ -2,7 +2,9 @@
 /* deliver.c -- the deliver phase: messages that reached this core go before its sessions.
  *
  * Publishing and mail only add arrivals; here, once per turn, they are matched and
- * offered, in the order they came, which for one topic is its owner's order. Receiver's. */
+ * offered, in the order they came, which for one topic is its owner's order. An owner's
+ * answer to a new subscription keeps its place among them: what came before is in the answer,
+ * what comes after is live. Receiver's. */
 #include <stdlib.h>
 
 #include "broker/internal.h"
@@ -42,6 +44,37 @@ void deliver_on_mail(void *ctx, unsigned from, const struct mail *m)
     deliver_arrived(ctx, m->ptr, from);
 }
 
+void deliver_answer(struct broker *b, unsigned owner, struct interest_mail *im)
+{
+    im->next = NULL;
+    im->after = b->arrivals;
+    im->owner = (uint16_t)owner;
+    *b->answers_end = im;
+    b->answers_end = &im->next;
+}
+
+void deliver_on_answer(void *ctx, unsigned from, const struct mail *m)
+{
+    deliver_answer(ctx, from, m->ptr);
+}
+
+static struct interest_mail *next_answer(struct broker *b)
+{
+    struct interest_mail *im = b->answers;
+    b->answers = im->next;
+    if (!b->answers) b->answers_end = &b->answers;
+    return im;
+}
+
+/* Takes the answers that came before arrival `n` did. */
+static unsigned take_answers(struct broker *b, uint32_t n)
+{
+    unsigned taken = 0;
+    for (; b->answers && b->answers->after <= n; taken++)
+        subscribe_answered(b, next_answer(b));
+    return taken;
+}
+
 static void deliver(struct broker *b, const struct arrival *a)
 {
     struct message *m = a->m;
@@ -79,25 +112,46 @@ static unsigned pump_ready(struct broker *b)
     return pumped;
 }
 
+/* Forgets the first `n` arrivals. */
+static void drop_arrivals(struct broker *b, uint32_t n)
+{
+    b->arrivals -= n;
+    memmove(b->arrival, b->arrival + n, b->arrivals * sizeof *b->arrival);
+    for (struct interest_mail *im = b->answers; im; im = im->next)
+        im->after -= n;
+    if (b->arrivals || b->arrivals_cap <= ARRIVALS_REST) return;
+    free(b->arrival);
+    b->arrival = NULL;
+    b->arrivals_cap = 0;
+}
+
 unsigned broker_deliver(void *broker)
 {
     struct broker *b = broker;
     unsigned work = retain_step(&b->retain, WALK_BUDGET, b);
-    work += pump_ready(b);
 
-    uint32_t n = 0;
-    for (; n < b->arrivals; n++) { /* a message no member could take may come back once */
-        struct arrival a = b->arrival[n];
+    uint32_t n = b->arrivals; /* what no member of a group could take may come back: next turn */
+    for (uint32_t i = 0; i < n; i++) {
+        work += take_answers(b, i);
+        struct arrival a = b->arrival[i];
         if (UNLIKELY(a.group))
             group_deliver(b, &a);
         else
             deliver(b, &a);
     }
-    b->arrivals = 0;
-    if (b->arrivals_cap > ARRIVALS_REST) {
-        free(b->arrival);
-        b->arrival = NULL;
-        b->arrivals_cap = 0;
+    work += take_answers(b, n);
+    if (n) drop_arrivals(b, n);
+    return work + n + pump_ready(b);
+}
+
+void deliver_fini(struct broker *b)
+{
+    while (b->answers) {
+        struct interest_mail *im = next_answer(b);
+        answer_drop(b, im);
+        free(im);
     }
-    return work + n;
+    for (uint32_t i = 0; i < b->arrivals; i++)
+        message_put(b->core, b->arrival[i].m);
+    free(b->arrival);
 }

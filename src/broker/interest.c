@@ -86,7 +86,7 @@ static struct interest *interest_at(struct broker *b, const struct interest_mail
 static void answer(struct broker *b, struct interest_mail *im)
 {
     if (im->home == b->core->id) {
-        subscribe_answered(b, im->home, im);
+        deliver_answer(b, im->home, im);
         return;
     }
     /* The vector's uses become shares: its pointers now travel. */
@@ -113,6 +113,7 @@ static void collect_exact(struct broker *b, struct interest_mail *im, struct byt
     struct message *kept = at ? message_keep(b->core, m) : NULL;
     if (!kept) {
         free(at);
+        im->walk.failed = true;
         return;
     }
     at[0] = kept;

@@ -64,7 +64,8 @@ struct sub {
 
 /* One subscription's question to the owners, until all have answered. Home's. */
 struct asking {
-    struct asking *next;                 /* of the subscription */
+    struct asking *next, **link; /* of the subscription */
+    struct asking *batch_next, **batch_link;
     struct asking *all_next, **all_link; /* of the core */
     struct sub *sub;                     /* NULL: removed meanwhile */
     struct sub_batch *batch;             /* NULL: nobody waits for it */
@@ -72,14 +73,19 @@ struct asking {
     int16_t *status; /* where the batch wants to hear of a failure; NULL: nowhere */
     uint32_t sub_id;
     uint8_t qos;
+    bool fresh;  /* the subscription is new: without all owners there is none */
+    bool failed; /* an owner could not do it */
 };
 
 /* ---- between home and owner ------------------------------------------------------------------ */
 
 /* Goes to an owner as MAIL_INTEREST and comes back as MAIL_ANSWER (not if `gone`). malloc'd. */
 struct interest_mail {
-    struct retain_walk walk; /* the owner's, while it collects */
-    struct asking *asking;   /* home's; the owner only carries it. NULL: no answer is wanted */
+    struct retain_walk walk;    /* the owner's, while it collects */
+    struct interest_mail *next; /* home's, of an answer that waits for the deliver phase ... */
+    uint32_t after;             /* ... and how many arrivals go before it */
+    uint16_t owner;             /* that has answered */
+    struct asking *asking;      /* home's; the owner only carries it. NULL: no answer is wanted */
     uint16_t home;
     bool gone; /* the home core has no subscription to this filter any more */
     bool want_retained;
@@ -118,8 +124,9 @@ struct broker {
     /* receiver */
     struct arrival *arrival;
     uint32_t arrivals, arrivals_cap;
-    struct filters local;         /* struct local_filter */
-    struct cache targets;         /* topic -> struct targets */
+    struct interest_mail *answers, **answers_end; /* in the order they came, among the arrivals */
+    struct filters local;                         /* struct local_filter */
+    struct cache targets;                         /* topic -> struct targets */
     struct targets *last_targets; /* of the last look-up that was not worth caching */
     struct match_scratch scratch;
     struct session *ready_head, *ready_tail;
@@ -176,9 +183,19 @@ unsigned owners_of(const struct broker *b, const struct local_filter *f, unsigne
 struct interest_mail *interest_mail_new(struct broker *b, const struct local_filter *f);
 /* To an owner: as mail, or directly if that is here. Takes. */
 void interest_mail_send(struct broker *b, unsigned owner, struct interest_mail *im);
-void subscribe_answered(struct broker *b, unsigned owner, struct interest_mail *im);
-mail_fn subscribe_on_answer;
-void subscribe_fini(struct broker *b);
+/* Ends a subscription. */
+void sub_drop(struct sub *sub);
+
+/* `batch` is one of the session's from now on. */
+void ask_begin(struct session *s, struct sub_batch *batch);
+/* Asks the owners. `fresh`: the subscription is new, so nothing of theirs is live before their
+ * answer. 0, or -ERR_NOMEM. */
+int ask_owners(struct sub *sub, const struct sub_request *r, struct sub_batch *batch, bool fresh);
+void ask_forget_sub(struct sub *sub); /* it goes; answers are still to come */
+/* An owner's answer, in its place among the arrivals. Takes. */
+void subscribe_answered(struct broker *b, struct interest_mail *im);
+void answer_drop(struct broker *b, struct interest_mail *im); /* frees its messages */
+void ask_fini(struct broker *b);
 void backlog_free(struct broker *b, struct backlog *l);
 
 /* ---- owner -------------------------------------------------------------------------------------
@@ -202,3 +219,7 @@ void interest_fini(struct broker *b);
 void deliver_arrived(struct broker *b, struct message *m, unsigned from);
 void deliver_arrived_shared(struct broker *b, const struct arrival *a);
 mail_fn deliver_on_mail;
+/* An owner's answer, which parts what came before it from what is live. Takes. */
+void deliver_answer(struct broker *b, unsigned owner, struct interest_mail *im);
+mail_fn deliver_on_answer;
+void deliver_fini(struct broker *b);

@@ -117,8 +117,9 @@ struct session {
     uint32_t nsubs;
     uint32_t nshared;          /* of them in share groups */
     struct sub_batch *batches; /* SUBSCRIBE packets that owners have not answered yet */
-    uint64_t match_serial;     /* of the look-up that last met this session, ... */
-    uint32_t match_at;         /* ... and its place in that result */
+    uint32_t holding; /* of them with retained messages already: what follows waits behind those */
+    uint64_t match_serial; /* of the look-up that last met this session, ... */
+    uint32_t match_at;     /* ... and its place in that result */
 
     struct message *will; /* one use; NULL: none */
     uint32_t will_delay_s;

@@ -212,7 +212,7 @@ void session_offer(struct session *s, const struct delivery *d, uint32_t group)
         if (d->qos > 0 && s->expiry_s > 0) enqueue(s, d, group);
         return;
     }
-    bool first = !s->backlog && s->queue.head == s->queue.tail;
+    bool first = !s->holding && !s->backlog && s->queue.head == s->queue.tail;
     if (!first || (d->qos > 0 && (!window_open(s) || !s->ops->ready(s)))) {
         enqueue(s, d, group);
         return;
@@ -304,7 +304,7 @@ static bool pump_queue(struct session *s)
 
 void session_pump(struct session *s)
 {
-    for (unsigned n = 0; s->ops; n++) {
+    for (unsigned n = 0; s->ops && !s->holding; n++) {
         if (!s->backlog && !ring_len(&s->queue)) return;
         if (n == PUMP_MAX) {
             session_mark_ready(s);

@@ -50,6 +50,15 @@ struct client {
 
 static const uint64_t cluster_seed = 0x5eed;
 
+/* Runs a block with a cluster `k` of each size. */
+static const unsigned cluster_sizes[] = {1, 2, 4, 16};
+
+#define EACH_CLUSTER(k, options)                                                                   \
+    for (unsigned size_ = 0; size_ < ARRAY_LEN(cluster_sizes); size_++)                            \
+        for (struct cluster *k = cluster_new(cluster_sizes[size_], (options)); k;                  \
+             cluster_free(k), k = NULL)
+#define EACH_SIZE(k) EACH_CLUSTER(k, NULL)
+
 static inline void note_text(char out[64], struct bytes b)
 {
     size_t n = b.n < 63 ? b.n : 63;
@@ -280,6 +289,32 @@ static inline const char *client_heard(const struct client *c)
     for (unsigned i = 0; i < c->n; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? " " : "", c->note[i].payload);
     return text;
+}
+
+/* A client id whose home, or a topic whose owner, is `core` (modulo their number). The text lives
+ * until the ring of them comes round. */
+static inline const char *name_at(struct cluster *k, unsigned core, const char *prefix, bool topic)
+{
+    static char text[64][32];
+    static unsigned next;
+    char *name = text[next++ % 64];
+    for (unsigned i = 0;; i++) {
+        snprintf(name, 32, "%s%u", prefix, i);
+        struct bytes b = bytes_str(name);
+        unsigned at = topic ? broker_owner(k->broker[0], broker_topic_hash(k->broker[0], b))
+                            : broker_home(k->broker[0], 0, b);
+        if (at == core % k->cores) return name;
+    }
+}
+
+static inline const char *client_at(struct cluster *k, unsigned core, const char *prefix)
+{
+    return name_at(k, core, prefix, false);
+}
+
+static inline const char *topic_at(struct cluster *k, unsigned core, const char *prefix)
+{
+    return name_at(k, core, prefix, true);
 }
 
 static inline void client_forget(struct client *c)

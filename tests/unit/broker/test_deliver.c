@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "unit/broker/cluster.h"
 
-static const unsigned sizes[] = {1, 2, 4, 16};
-
-#define EACH_SIZE(k)                                                                               \
-    for (unsigned size_ = 0; size_ < ARRAY_LEN(sizes); size_++)                                    \
-        for (struct cluster *k = cluster_new(sizes[size_], NULL); k; cluster_free(k), k = NULL)
-
 static void a_message_reaches_every_subscriber_once(void **state)
 {
     (void)state;
