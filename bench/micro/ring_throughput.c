@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ring_throughput.c -- our ring at several batch sizes: what publishing rarely saves. */
+#include <stdlib.h>
+
+#include "core/ring.h"
+#include "throughput.h"
+
+enum { BATCH_MAX = 256 };
+
+static const uint32_t BATCHES[] = {1, 4, 16, 32, 64, 256};
+
+struct flow {
+    struct ring *ring;
+    uint32_t mails, batch;
+};
+
+static void push(void *arg)
+{
+    struct flow *f = arg;
+    struct mail m[BATCH_MAX] = {{.kind = 1}};
+    for (uint32_t sent = 0; sent < f->mails;) {
+        struct patience patience = {0};
+        for (uint32_t i = 0; i < f->batch; i++)
+            m[i].c = sent + i;
+        uint32_t fitted = 0;
+        for (;;) {
+            fitted += ring_stage(f->ring, m + fitted, f->batch - fitted);
+            ring_publish(f->ring);
+            if (fitted == f->batch) break;
+            bench_wait(&patience);
+        }
+        sent += fitted;
+    }
+}
+
+static void take(void *arg)
+{
+    struct flow *f = arg;
+    struct mail m[BATCH_MAX];
+    struct patience patience = {0};
+    uint64_t sum = 0;
+    for (uint32_t got = 0; got < f->mails;) {
+        uint32_t n = ring_take(f->ring, m, f->batch);
+        for (uint32_t i = 0; i < n; i++)
+            sum += m[i].c;
+        got += n;
+        if (n > 0)
+            patience.tries = 0;
+        else
+            bench_wait(&patience);
+    }
+    if (sum != throughput_sum(f->mails)) bench_die("mail was lost");
+}
+
+static double once(const struct bench *b, uint32_t capacity, uint32_t batch)
+{
+    struct flow f = {.mails = throughput_mails(b), .batch = batch};
+    f.ring = bench_alloc(ring_bytes(capacity));
+    ring_init(f.ring, capacity);
+    double ns = (double)bench_pair(b, push, take, &f) / f.mails;
+    free(f.ring);
+    return ns;
+}
+
+static void at(const struct bench *b, uint32_t capacity, uint32_t batch)
+{
+    double ns[BENCH_RUNS_MAX];
+    for (unsigned i = 0; i < b->runs; i++)
+        ns[i] = once(b, capacity, batch);
+    throughput_report(b, "pinion", capacity, batch, bench_median(ns, b->runs));
+}
+
+void ring_throughput(const struct bench *b)
+{
+    for (size_t c = 0; c < sizeof CAPACITIES / sizeof CAPACITIES[0]; c++)
+        for (size_t i = 0; i < ARRAY_LEN(BATCHES); i++)
+            at(b, CAPACITIES[c], BATCHES[i]);
+}
