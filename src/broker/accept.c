@@ -47,7 +47,10 @@ void accept_settle(struct session *s, uint16_t number, int status)
         struct awaited first = s->await[s->await_head & s->await_mask];
         if (!first.done) return;
         s->await_head++;
-        if (s->ops) s->ops->accepted(s, first.packet_id, first.qos, first.status);
+        if (s->ops)
+            s->ops->accepted(s, first.packet_id, first.qos, first.status);
+        else if (first.status < 0 && first.qos == 2)
+            session_release(s, first.packet_id); /* when it is sent again, it is new */
     }
 }
 
@@ -62,7 +65,7 @@ void accept_on_mail(void *ctx, unsigned from, const struct mail *m)
 {
     struct broker *b = ctx;
     (void)from;
-    struct session *s = m->b < b->sessions_cap ? b->session_at[m->b] : NULL;
+    struct session *s = slots_find(&b->session_ids, m->b);
     ASSERT(s && s->await_mail > 0); /* the slot was kept for this very mail */
     s->await_mail--;
     if (s->dead)

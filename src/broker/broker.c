@@ -23,6 +23,7 @@ struct broker *broker_new(struct core *c, const struct broker_options *o, uint64
     b->options = *o;
     b->seed = seed;
     b->answers_end = &b->answers;
+    b->ready_end = &b->ready;
     for (unsigned i = 0; i < SLOTS; i++)
         b->slot[i] = (uint16_t)(i % c->cores);
 
@@ -42,17 +43,19 @@ void broker_free(struct broker **bp)
 {
     struct broker *b = *bp;
     if (!b) return;
-    for (uint32_t i = 1; i < b->sessions_cap; i++) {
-        struct session *s = b->session_at[i];
+    b->closing = true;
+    for (uint32_t i = 1; i < b->session_ids.cap; i++) {
+        struct session *s = slots_find(&b->session_ids, i);
         if (!s) continue;
-        if (!s->dead) session_end(s);
-        if ((s = b->session_at[i]) != NULL) { /* owed mail that will never come */
-            s->await_mail = 0;
+        s->await_mail = 0; /* that will never come */
+        if (s->dead)
             session_slot_release(s);
-        }
+        else
+            session_end(s);
     }
     deliver_fini(b);
-    free(b->session_at);
+    slots_fini(&b->session_ids);
+    table_fini(&b->subs);
     table_fini(&b->sessions);
     interest_fini(b);
     ask_fini(b);
@@ -151,10 +154,9 @@ static int publish_to_owner(struct broker *b, struct message *m, struct session 
         mail.b = from->id;
         from->await_mail++;
     }
-    message_share(b->core, m, 1);
-    *mailed +=
-        mesh_send(b->core->mesh, owner, mail, account, (uint32_t)sizeof *m + message_bytes(m));
-    message_unref(b->core, m);
+    uint32_t bytes = (uint32_t)sizeof *m + message_bytes(m);
+    message_hand_over(b->core, m);
+    *mailed += mesh_send(b->core->mesh, owner, mail, account, bytes);
     return -ERR_AGAIN;
 }
 

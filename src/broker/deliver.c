@@ -99,15 +99,15 @@ static void deliver(struct broker *b, const struct arrival *a)
 
 static unsigned pump_ready(struct broker *b)
 {
-    struct session *s = b->ready_head;
     unsigned pumped = 0;
-    b->ready_head = b->ready_tail = NULL; /* who is not done is listed again, for the next turn */
-    while (s) {
-        struct session *next = s->ready_next;
-        s->ready_listed = false;
+    /* Who is not done is listed again, for the next turn. */
+    b->pumping = b->ready;
+    if (b->pumping) b->pumping->ready_link = &b->pumping;
+    b->ready = NULL;
+    b->ready_end = &b->ready;
+    for (struct session *s; (s = b->pumping) != NULL; pumped++) {
+        session_unmark_ready(s);
         session_pump(s);
-        s = next;
-        pumped++;
     }
     return pumped;
 }

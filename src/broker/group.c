@@ -186,12 +186,8 @@ static void send_back(struct broker *b, const struct arrival *a)
         share_on_back(b, a->from, &mail);
         return;
     }
-    if (a->m->home == b->core->id) {
-        message_share(b->core, a->m, 1);
-        message_unref(b->core, a->m);
-    }
     struct mail mail = {.kind = MAIL_SHARED_BACK, .b = a->tag >> 1, .ptr = a->m};
-    mesh_send(b->core->mesh, a->from, mail, 0, (uint32_t)sizeof *a->m);
+    mail_message(b, a->from, mail);
 }
 
 void group_deliver(struct broker *b, const struct arrival *a)

@@ -92,9 +92,7 @@ static void answer(struct broker *b, struct interest_mail *im)
     /* The vector's uses become shares: its pointers now travel. */
     struct retain_vector *v = &im->walk.found;
     for (uint32_t i = 0; i < v->n; i++) {
-        if (!v->at[i]) continue;
-        message_share(b->core, v->at[i], 1);
-        message_unref(b->core, v->at[i]);
+        if (v->at[i]) message_hand_over(b->core, v->at[i]);
     }
     struct mail mail = {.kind = MAIL_ANSWER, .ptr = im};
     mesh_send(b->core->mesh, im->home, mail, 0, 0);

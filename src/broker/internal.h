@@ -15,6 +15,7 @@
 #include "broker/cache.h"
 #include "broker/filters.h"
 #include "broker/name.h"
+#include "broker/slots.h"
 
 enum { SLOTS = 4096, CORE_WORDS = MESH_CORES_MAX / 64 };
 
@@ -129,7 +130,8 @@ struct broker {
     struct cache targets;                         /* topic -> struct targets */
     struct targets *last_targets; /* of the last look-up that was not worth caching */
     struct match_scratch scratch;
-    struct session *ready_head, *ready_tail;
+    struct session *ready, **ready_end; /* to be pumped in the deliver phase */
+    struct session *pumping;            /* those of this phase still to come */
 
     /* owner */
     struct filters interest;  /* struct interest */
@@ -140,23 +142,21 @@ struct broker {
     uint32_t share_next; /* number to try next */
 
     /* home */
-    struct table sessions;                /* by hash of tenant and client id */
-    struct session **session_at;          /* by id */
-    uint32_t sessions_cap, sessions_free; /* free: first id to try */
+    struct table sessions;    /* by hash of tenant and client id */
+    struct slots session_ids; /* dead ones too, while mail may name them */
     uint32_t nsessions;
+    struct table subs; /* struct sub, by hash of session and filter */
     struct asking *askings;
     struct filters groups;   /* struct local_filter with a group; only looked up by name */
-    struct group **group_at; /* by index of their slot */
-    uint32_t groups_cap;
+    struct slots group_slots;
     uint32_t group_generation;
+    bool closing; /* being freed: no more mail */
 
     uint16_t slot[SLOTS]; /* slot -> core */
 };
 
 /* ---- home ----------------------------------------------------------------------------------- */
 
-struct session *session_at(struct broker *b,
-                           uint32_t id); /* NULL if there is none, dead ones too */
 void session_end(struct session *s);
 void session_slot_release(struct session *s); /* frees a dead session that owes no mail any more */
 
@@ -164,11 +164,11 @@ void session_slot_release(struct session *s); /* frees a dead session that owes 
 void session_offer(struct session *s, const struct delivery *d, uint32_t group);
 /* On the list of sessions that broker_deliver pumps. */
 void session_mark_ready(struct session *s);
+void session_unmark_ready(struct session *s);
 void session_lost_sink(struct session *s); /* what need not outlive the connection goes */
 void session_drop_flow(struct session *s); /* frees queue, window, backlog, acceptances */
-/* Calls `fn` for what waits or is in flight and came by share group `group`, taking it out. */
-void session_take_group(struct session *s, uint32_t group,
-                        void (*fn)(struct session *s, struct message *m, void *arg), void *arg);
+/* Gives back to their groups what came by shared subscriptions and is not confirmed. */
+void session_give_back(struct session *s);
 
 /* Notes that the owner's word on a publish is awaited; its number, or -ERR_FULL, -ERR_NOMEM. */
 int accept_await(struct session *s, uint16_t packet_id, uint8_t qos);
@@ -211,6 +211,22 @@ mail_fn route_on_interest;
  * the mail goes back to its home (directly if that is here). Takes `im`. */
 void interest_change(struct broker *b, struct interest_mail *im);
 void interest_fini(struct broker *b);
+
+/* Mails a message to core `to`; the caller's hold goes with it. */
+static inline void mail_message(struct broker *b, unsigned to, struct mail mail)
+{
+    message_hand_over(b->core, mail.ptr);
+    mesh_send(b->core->mesh, to, mail, 0, (uint32_t)sizeof(struct message));
+}
+
+/* One more hold of a message that the caller holds. */
+static inline void message_hold(struct broker *b, struct message *m)
+{
+    if (m->home == b->core->id)
+        message_ref(m);
+    else
+        message_share(b->core, m, 1);
+}
 
 /* ---- receiver
  * ------------------------------------------------------------------------------------ */

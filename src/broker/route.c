@@ -104,21 +104,8 @@ static void send_to(struct broker *b, struct message *m, unsigned core)
         deliver_arrived(b, m, core);
         return;
     }
-    if (m->home == b->core->id) { /* a use becomes a share */
-        message_share(b->core, m, 1);
-        message_unref(b->core, m);
-    }
     struct mail mail = {.kind = MAIL_DELIVER, .ptr = m};
-    mesh_send(b->core->mesh, core, mail, 0, (uint32_t)sizeof *m);
-}
-
-/* One more hold, for one more receiver. */
-static void hold(struct broker *b, struct message *m)
-{
-    if (m->home == b->core->id)
-        message_ref(m);
-    else
-        message_share(b->core, m, 1);
+    mail_message(b, core, mail);
 }
 
 int route_publish(struct broker *b, struct message *m)
@@ -135,7 +122,7 @@ int route_publish(struct broker *b, struct message *m)
         return status;
     }
     for (uint32_t i = 0; i + 1 < cores; i++) {
-        hold(b, m);
+        message_hold(b, m);
         send_to(b, m, r->core[i]);
     }
     send_to(b, m, r->core[cores - 1]); /* the last one takes our hold */

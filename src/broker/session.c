@@ -7,14 +7,9 @@
 #include "broker/internal.h"
 #include "broker/share.h"
 
-enum { SESSIONS_FIRST = 64, SESSION_IDS_MAX = 1 << 24 };
+enum { SESSION_IDS_MAX = 1 << 24 };
 
 /* ---- the table of sessions ------------------------------------------------------------------ */
-
-struct session *session_at(struct broker *b, uint32_t id)
-{
-    return id < b->sessions_cap ? b->session_at[id] : NULL;
-}
 
 static struct session *session_find(struct broker *b, uint64_t hash, uint8_t tenant,
                                     struct bytes client_id)
@@ -23,27 +18,6 @@ static struct session *session_find(struct broker *b, uint64_t hash, uint8_t ten
     for (struct session *s; (s = table_next(&b->sessions, &it)) != NULL;)
         if (s->tenant == tenant && bytes_eq(session_client_id(s), client_id)) return s;
     return NULL;
-}
-
-/* A free id (never 0), or 0 when memory ran out. */
-static uint32_t take_id(struct broker *b)
-{
-    uint32_t id = b->sessions_free ? b->sessions_free : 1;
-    while (id < b->sessions_cap && b->session_at[id])
-        id++;
-    if (id >= b->sessions_cap) {
-        uint32_t cap = b->sessions_cap ? b->sessions_cap * 2 : SESSIONS_FIRST;
-        if (cap > SESSION_IDS_MAX) return 0;
-        struct session **at = realloc(b->session_at, cap * sizeof *at);
-        if (!at) return 0;
-        memset(at + b->sessions_cap, 0, (cap - b->sessions_cap) * sizeof *at);
-        if (id < b->sessions_cap) id = b->sessions_cap;
-        if (id == 0) id = 1;
-        b->session_at = at;
-        b->sessions_cap = cap;
-    }
-    b->sessions_free = id + 1;
-    return id;
 }
 
 static void session_timer(struct timer *t);
@@ -58,12 +32,12 @@ static struct session *session_make(struct broker *b, const struct attach *a, ui
     s->client_id_len = (uint16_t)a->client_id.n;
     memcpy(s->client_id, a->client_id.p, a->client_id.n);
     s->timer.fire = session_timer;
-    s->id = take_id(b);
+    s->id = slots_add(&b->session_ids, s, SESSION_IDS_MAX);
     if (!s->id || table_add(&b->sessions, hash, s) < 0) {
+        if (s->id) slots_del(&b->session_ids, s->id);
         free(s);
         return NULL;
     }
-    b->session_at[s->id] = s;
     b->nsessions++;
     count(&b->core->counters, C_sessions);
     return s;
@@ -71,10 +45,8 @@ static struct session *session_make(struct broker *b, const struct attach *a, ui
 
 void session_slot_release(struct session *s)
 {
-    struct broker *b = s->broker;
     if (s->await_mail) return;
-    b->session_at[s->id] = NULL;
-    if (s->id < b->sessions_free) b->sessions_free = s->id;
+    slots_del(&s->broker->session_ids, s->id);
     free(s);
 }
 
@@ -157,6 +129,33 @@ static struct session *resume_old(struct session *s, bool clean)
     return NULL;
 }
 
+/* The seconds until the session has something to do while it is not connected. */
+static uint32_t next_due(const struct session *s)
+{
+    uint32_t due = s->expiry_s;
+    if (s->will && s->will_delay_s < due) due = s->will_delay_s;
+    return due;
+}
+
+static void arm(struct session *s)
+{
+    uint32_t due = next_due(s);
+    if (due == SESSION_NEVER_EXPIRES) return;
+    uint64_t at = (uint64_t)s->gone_s + due;
+    wheel_arm(&s->broker->core->wheel, &s->timer, at < UINT32_MAX ? (uint32_t)at : UINT32_MAX);
+}
+
+/* From now on there is no connection: the session ends, or its time runs. */
+static void lapse(struct session *s, uint32_t expiry_s)
+{
+    /* Rounded up: a will or an end must not come before its time. */
+    s->gone_s = (uint32_t)((s->broker->core->clock.now_ns + NS_PER_S - 1) / NS_PER_S);
+    if (expiry_s == 0)
+        session_end(s); /* [MQTT-3.1.2-23] */
+    else
+        arm(s);
+}
+
 struct session *session_attach(struct broker *b, const struct attach *a, bool *present, int *err)
 {
     uint64_t hash = hash_pair(name_hash(b->seed, a->client_id), a->tenant);
@@ -168,7 +167,7 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
     }
     if (!s) s = session_make(b, a, hash);
     if (!s || set_will(s, a) < 0) {
-        if (s && !*present) session_end(s);
+        if (s) lapse(s, *present ? s->expiry_s : 0); /* what there was goes on without a connection */
         *err = -ERR_NOMEM;
         return NULL;
     }
@@ -186,37 +185,15 @@ void session_set_expiry(struct session *s, uint32_t expiry_s)
     s->expiry_s = expiry_s < max ? expiry_s : max;
 }
 
-/* The seconds until the session has something to do while it is not connected. */
-static uint32_t next_due(const struct session *s)
-{
-    uint32_t due = s->expiry_s;
-    if (s->will && s->will_delay_s < due) due = s->will_delay_s;
-    return due;
-}
-
-static void arm(struct session *s)
-{
-    uint32_t due = next_due(s);
-    if (due == SESSION_NEVER_EXPIRES) return;
-    uint64_t at = (uint64_t)s->gone_s + due;
-    wheel_arm(&s->broker->core->wheel, &s->timer, at < UINT32_MAX ? (uint32_t)at : UINT32_MAX);
-}
-
 void session_detach(struct session *s, bool with_will)
 {
-    struct broker *b = s->broker;
     s->ops = NULL;
     s->sink = NULL;
-    /* Rounded up: a will or an end must not come before its time. */
-    s->gone_s = (uint32_t)((b->core->clock.now_ns + NS_PER_S - 1) / NS_PER_S);
     subscribe_forget_batches(s);
     session_lost_sink(s);
     if (!with_will) drop_will(s);                               /* [MQTT-3.14.4-3] */
     if (s->will_delay_s == 0 || s->expiry_s == 0) send_will(s); /* [MQTT-3.1.2-8] */
-    if (s->expiry_s == 0)
-        session_end(s); /* [MQTT-3.1.2-23] */
-    else
-        arm(s);
+    lapse(s, s->expiry_s);
 }
 
 static void session_timer(struct timer *t)

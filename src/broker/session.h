@@ -103,6 +103,7 @@ struct session {
     struct pendings queue;  /* waiting */
     struct pendings flight; /* in flight; packet id of seq x is x % 65535 + 1 */
     uint32_t in_flight;     /* unacknowledged ones among flight */
+    uint32_t resend, unsent; /* of them on the last connection only: from where on, and how many */
     uint32_t window;        /* most in flight: the client's receive maximum, and ours */
     struct backlog *backlog, *backlog_tail;
     uint64_t queue_bytes;
@@ -127,8 +128,7 @@ struct session {
     struct timer timer; /* will delay, then expiry, while not connected */
     uint32_t gone_s;    /* when the connection ended */
 
-    struct session *ready_next; /* on the broker's list of sessions to pump */
-    bool ready_listed;
+    struct session *ready_next, **ready_link; /* on the broker's list of sessions to pump */
     bool dead; /* ended; only its slot waits for mail */
     uint8_t tenant;
     uint32_t id;   /* slot on this core; never 0 */

@@ -135,16 +135,43 @@ static struct pending *flight_find(const struct session *s, uint16_t packet_id)
     return p->state == FLIGHT_FREE ? NULL : p;
 }
 
-static void flight_done(struct session *s, struct pending *p)
+/* The place in the ring that `p` has. */
+static uint32_t seq_of(const struct pendings *r, const struct pending *p)
 {
+    return r->head + (((uint32_t)(p - r->at) - r->head) & r->mask);
+}
+
+/* Takes a pending out of the window; flight_trim() follows. */
+static void flight_drop(struct session *s, struct pending *p)
+{
+    bool waited = s->unsent && seq_of(&s->flight, p) - s->flight.head >= s->resend - s->flight.head;
     pending_drop(s->broker, p);
     p->state = FLIGHT_FREE;
     s->in_flight--;
-    while (s->flight.head != s->flight.tail &&
-           ring_at(&s->flight, s->flight.head)->state == FLIGHT_FREE)
-        s->flight.head++;
-    ring_rest(&s->flight);
-    if (s->backlog || ring_len(&s->queue)) session_mark_ready(s);
+    if (waited) s->unsent--;
+}
+
+/* Lets the window begin with one that is not confirmed: a gap at its head would count for ever. */
+static void flight_trim(struct session *s)
+{
+    struct pendings *r = &s->flight;
+    while (r->head != r->tail && ring_at(r, r->head)->state == FLIGHT_FREE) {
+        if (s->resend == r->head) s->resend++;
+        r->head++;
+    }
+    ring_rest(r);
+}
+
+static bool has_waiting(const struct session *s)
+{
+    return s->unsent || s->backlog || ring_len(&s->queue);
+}
+
+static void flight_done(struct session *s, struct pending *p)
+{
+    flight_drop(s, p);
+    flight_trim(s);
+    if (has_waiting(s)) session_mark_ready(s);
 }
 
 /* 2^32 is no multiple of the ids: long before sequence numbers wrap they start anew. */
@@ -167,11 +194,12 @@ static int flight_send(struct session *s, struct delivery *d, uint32_t group)
     s->in_flight++;
     d->packet_id = id_of(s->flight.tail - 1);
     int sent = s->ops->send(s, d);
-    if (sent < 0) {
-        flight_done(s, p);
-        return sent;
+    if (sent < 0) { /* its id is the next one's */
+        pending_drop(s->broker, p);
+        s->in_flight--;
+        s->flight.tail--;
     }
-    return 0;
+    return sent;
 }
 
 /* ---- what the session is offered
@@ -212,7 +240,7 @@ void session_offer(struct session *s, const struct delivery *d, uint32_t group)
         if (d->qos > 0 && s->expiry_s > 0) enqueue(s, d, group);
         return;
     }
-    bool first = !s->holding && !s->backlog && s->queue.head == s->queue.tail;
+    bool first = !s->holding && !has_waiting(s);
     if (!first || (d->qos > 0 && (!window_open(s) || !s->ops->ready(s)))) {
         enqueue(s, d, group);
         return;
@@ -225,14 +253,21 @@ void session_offer(struct session *s, const struct delivery *d, uint32_t group)
 void session_mark_ready(struct session *s)
 {
     struct broker *b = s->broker;
-    if (s->ready_listed || !s->ops) return;
-    s->ready_listed = true;
+    if (s->ready_link || !s->ops) return;
     s->ready_next = NULL;
-    if (b->ready_tail)
-        b->ready_tail->ready_next = s;
-    else
-        b->ready_head = s;
-    b->ready_tail = s;
+    s->ready_link = b->ready_end;
+    *b->ready_end = s;
+    b->ready_end = &s->ready_next;
+}
+
+void session_unmark_ready(struct session *s)
+{
+    struct broker *b = s->broker;
+    if (!s->ready_link) return;
+    *s->ready_link = s->ready_next;
+    if (s->ready_next) s->ready_next->ready_link = s->ready_link;
+    if (b->ready_end == &s->ready_next) b->ready_end = s->ready_link;
+    s->ready_link = NULL;
 }
 
 /* ---- pumping what waits
@@ -302,31 +337,54 @@ static bool pump_queue(struct session *s)
     return true;
 }
 
+/* Sends again what the last connection left in flight, in order and before anything new
+ * [MQTT-4.4.0-1], but no more than the window of this one [MQTT-3.3.4-9]. False when it must wait. */
+static bool pump_resend(struct session *s)
+{
+    struct pending *p = ring_at(&s->flight, s->resend);
+    uint16_t id = id_of(s->resend);
+    bool open = s->in_flight - s->unsent < s->window && s->ops->ready(s);
+    if (p->state == FLIGHT_SENT && !open) return false;
+    s->resend++;
+    if (p->state == FLIGHT_FREE) return true;
+    s->unsent--;
+    if (p->state == FLIGHT_RECEIVED) {
+        s->ops->release(s, id);
+        return true;
+    }
+    p->dup = true; /* [MQTT-3.3.1-1] */
+    struct delivery d = pending_delivery(s->broker, p);
+    d.packet_id = id;
+    int sent = s->ops->send(s, &d);
+    if (sent < 0) {
+        count_drop(s, sent);
+        flight_done(s, p);
+    }
+    return true;
+}
+
+static bool pump_one(struct session *s)
+{
+    if (s->unsent) return pump_resend(s);
+    return s->backlog ? pump_backlog(s) : pump_queue(s);
+}
+
 void session_pump(struct session *s)
 {
-    for (unsigned n = 0; s->ops && !s->holding; n++) {
-        if (!s->backlog && !ring_len(&s->queue)) return;
+    for (unsigned n = 0; s->ops && !s->holding && has_waiting(s); n++) {
         if (n == PUMP_MAX) {
             session_mark_ready(s);
             return;
         }
-        if (!(s->backlog ? pump_backlog(s) : pump_queue(s))) return;
+        if (!pump_one(s)) return;
     }
 }
 
 void session_resume(struct session *s)
 {
-    /* What was in flight goes out again, in order, before anything new [MQTT-4.4.0-1]. */
-    for (uint32_t i = s->flight.head; i != s->flight.tail && s->ops; i++) {
-        struct pending *p = ring_at(&s->flight, i);
-        if (p->state == FLIGHT_RECEIVED) s->ops->release(s, id_of(i));
-        if (p->state != FLIGHT_SENT) continue;
-        p->dup = true; /* [MQTT-3.3.1-1] */
-        struct delivery d = pending_delivery(s->broker, p);
-        d.packet_id = id_of(i);
-        if (s->ops->send(s, &d) < 0) flight_done(s, p);
-    }
-    if (s->backlog || ring_len(&s->queue)) session_mark_ready(s);
+    s->resend = s->flight.head;
+    s->unsent = s->in_flight;
+    session_pump(s);
 }
 
 /* ---- what the client confirms
@@ -386,29 +444,26 @@ int session_release(struct session *s, uint16_t packet_id)
     return 0;
 }
 
-void session_take_group(struct session *s, uint32_t group,
-                        void (*fn)(struct session *s, struct message *m, void *arg), void *arg)
+void session_give_back(struct session *s)
 {
+    struct broker *b = s->broker;
     for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
         struct pending *p = ring_at(&s->flight, i);
         /* QoS 2 stays with the client that may have it already [MQTT-4.8.2-4]. */
-        if (p->group != group || p->state != FLIGHT_SENT || p->qos != 1) continue;
-        fn(s, p->m, arg);
-        pending_drop(s->broker, p);
-        p->state = FLIGHT_FREE;
-        s->in_flight--;
+        if (!p->group || p->state != FLIGHT_SENT || p->qos != 1) continue;
+        if (group_give_back(b, p->group, p->m)) flight_drop(s, p);
     }
+    flight_trim(s);
     uint32_t kept = s->queue.head;
     for (uint32_t i = s->queue.head; i != s->queue.tail; i++) {
         struct pending *p = ring_at(&s->queue, i);
-        if (p->group != group) {
+        if (!p->group || !group_give_back(b, p->group, p->m)) {
             *ring_at(&s->queue, kept++) = *p;
             continue;
         }
         s->queue_bytes -= message_bytes(p->m);
-        count_sub(&s->broker->core->counters, C_queued, 1);
-        fn(s, p->m, arg);
-        pending_drop(s->broker, p);
+        count_sub(&b->core->counters, C_queued, 1);
+        pending_drop(b, p);
     }
     s->queue.tail = kept;
 }
@@ -419,12 +474,13 @@ void session_take_group(struct session *s, uint32_t group,
 
 void session_lost_sink(struct session *s)
 {
+    s->unsent = 0;
+    group_member_left(s);
     if (s->flight.head == s->flight.tail) ring_free(&s->flight);
     if (!s->nreceived) {
         free(s->received);
         s->received = NULL;
     }
-    group_member_left(s);
 }
 
 static void drop_ring(struct session *s, struct pendings *r)
@@ -432,21 +488,6 @@ static void drop_ring(struct session *s, struct pendings *r)
     for (uint32_t i = r->head; i != r->tail; i++)
         pending_drop(s->broker, ring_at(r, i));
     ring_free(r);
-}
-
-static void unlist_ready(struct session *s)
-{
-    struct broker *b = s->broker;
-    if (!s->ready_listed) return;
-    struct session *before = NULL;
-    for (struct session *x = b->ready_head; x != s; x = x->ready_next)
-        before = x;
-    if (before)
-        before->ready_next = s->ready_next;
-    else
-        b->ready_head = s->ready_next;
-    if (b->ready_tail == s) b->ready_tail = before;
-    s->ready_listed = false;
 }
 
 void session_drop_flow(struct session *s)
@@ -459,7 +500,7 @@ void session_drop_flow(struct session *s)
         s->backlog = l->next;
         backlog_free(s->broker, l);
     }
-    unlist_ready(s);
+    session_unmark_ready(s);
     free(s->await);
     s->await = NULL;
     free(s->received);

@@ -38,7 +38,7 @@ int share_init(struct broker *b)
 void share_fini(struct broker *b)
 {
     table_fini(&b->shares);
-    free(b->group_at);
+    slots_fini(&b->group_slots);
 }
 
 static struct share *share_find(const struct broker *b, uint32_t number)
@@ -140,24 +140,17 @@ static void give(struct broker *b, struct share *s, struct message *m)
         deliver_arrived_shared(b, &a);
         return;
     }
-    if (m->home == b->core->id) { /* a use becomes a share */
-        message_share(b->core, m, 1);
-        message_unref(b->core, m);
-    }
     struct mail mail = {.kind = MAIL_SHARED,
                         .flags = (uint8_t)(tag >> 16),
                         .a = (uint16_t)tag,
                         .b = to->group,
                         .ptr = m};
-    mesh_send(b->core->mesh, to->core, mail, 0, (uint32_t)sizeof *m);
+    mail_message(b, to->core, mail);
 }
 
 void share_publish(struct broker *b, struct interest *i, struct message *m)
 {
-    if (m->home == b->core->id)
-        message_ref(m);
-    else
-        message_share(b->core, m, 1);
+    message_hold(b, m);
     give(b, i->share, m);
 }
 

@@ -47,23 +47,27 @@ static void filter_free(struct broker *b, struct local_filter *f)
     free(f);
 }
 
-static struct sub *sub_find(struct local_filter *f, const struct session *s)
+static uint64_t sub_hash(const struct session *s, const struct local_filter *f)
 {
-    /* The shorter list of the two decides. */
-    if (s->nsubs < f->nsubs) {
-        for (struct sub *x = s->subs; x; x = x->session_next)
-            if (x->filter == f) return x;
-        return NULL;
-    }
-    for (struct sub *x = f->subs; x; x = x->filter_next)
-        if (x->session == s) return x;
+    return hash_pair(s->hash, f->entry.hash);
+}
+
+static struct sub *sub_find(const struct local_filter *f, const struct session *s)
+{
+    const struct table *subs = &s->broker->subs;
+    struct table_iter it = table_seek(subs, sub_hash(s, f));
+    for (struct sub *x; (x = table_next(subs, &it)) != NULL;)
+        if (x->session == s && x->filter == f) return x;
     return NULL;
 }
 
 static struct sub *sub_make(struct session *s, struct local_filter *f)
 {
     struct sub *x = calloc(1, sizeof *x);
-    if (!x) return NULL;
+    if (!x || table_add(&s->broker->subs, sub_hash(s, f), x) < 0) {
+        free(x);
+        return NULL;
+    }
     x->session = s;
     x->filter = f;
     x->filter_next = f->subs;
@@ -82,6 +86,7 @@ static struct sub *sub_make(struct session *s, struct local_filter *f)
 
 static void sub_free(struct sub *x)
 {
+    table_del(&x->session->broker->subs, sub_hash(x->session, x->filter), x);
     *x->filter_link = x->filter_next;
     if (x->filter_next) x->filter_next->filter_link = x->filter_link;
     x->filter->nsubs--;
@@ -112,6 +117,10 @@ struct interest_mail *interest_mail_new(struct broker *b, const struct local_fil
 
 void interest_mail_send(struct broker *b, unsigned owner, struct interest_mail *im)
 {
+    if (b->closing) {
+        free(im);
+        return;
+    }
     if (owner == b->core->id) {
         interest_change(b, im);
         return;
