@@ -54,6 +54,14 @@ void accept_settle(struct session *s, uint16_t number, int status)
     }
 }
 
+void accept_mute(struct session *s)
+{
+    for (uint32_t i = s->await_head; i != s->await_tail; i++) {
+        struct awaited *a = &s->await[i & s->await_mask];
+        a->muted = a->qos == 1;
+    }
+}
+
 bool session_accepted(const struct session *s, uint16_t packet_id)
 {
     for (uint32_t i = s->await_head; i != s->await_tail; i++)

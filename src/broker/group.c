@@ -4,12 +4,18 @@
 
 #include "broker/share.h"
 
-enum { INDEX_BITS = 20, INDEX_MASK = (1 << INDEX_BITS) - 1, GROUPS_FIRST = 16 };
+enum {
+    INDEX_BITS = 20,
+    INDEX_MASK = (1 << INDEX_BITS) - 1,
+    MEMBERS_FIRST = 4,
+    TRIES_MAX = 64, /* members looked at for one message */
+};
 
 struct group {
-    uint32_t slot;    /* generation and index; never 0 */
-    uint32_t online;  /* members with a connection */
-    struct sub *next; /* whose turn it is; NULL: the first */
+    uint32_t slot;       /* generation and index; never 0 */
+    struct sub **member; /* those with a connection */
+    uint32_t online, cap;
+    uint32_t turn; /* the member whose turn it is */
     struct local_filter *filter;
     uint32_t number[]; /* the share's number at each owner, as its mail said; 0: none came yet */
 };
@@ -18,38 +24,30 @@ struct group {
 
 static struct group *group_find(const struct broker *b, uint32_t slot)
 {
-    uint32_t index = slot & INDEX_MASK;
-    struct group *g = index < b->groups_cap ? b->group_at[index] : NULL;
+    struct group *g = slots_find(&b->group_slots, slot & INDEX_MASK);
     return g && g->slot == slot ? g : NULL;
 }
 
 int group_new(struct broker *b, struct local_filter *f)
 {
-    uint32_t index = 0;
-    while (index < b->groups_cap && b->group_at[index])
-        index++;
-    if (index == b->groups_cap) {
-        uint32_t cap = b->groups_cap ? b->groups_cap * 2 : GROUPS_FIRST;
-        struct group **at = cap <= INDEX_MASK ? realloc(b->group_at, cap * sizeof *at) : NULL;
-        if (!at) return -ERR_NOMEM;
-        memset(at + b->groups_cap, 0, (cap - b->groups_cap) * sizeof *at);
-        b->group_at = at;
-        b->groups_cap = cap;
-    }
     struct group *g = calloc(1, sizeof *g + b->core->cores * sizeof g->number[0]);
-    if (!g) return -ERR_NOMEM;
+    uint32_t index = g ? slots_add(&b->group_slots, g, 1u << INDEX_BITS) : 0;
+    if (!index) {
+        free(g);
+        return -ERR_NOMEM;
+    }
     /* A generation of its own tells mail for a group that is gone from mail for this one. */
     g->slot = b->group_generation << INDEX_BITS | index;
     b->group_generation = b->group_generation % ((1u << (32 - INDEX_BITS)) - 1) + 1;
     g->filter = f;
-    b->group_at[index] = g;
     f->group = g;
     return 0;
 }
 
 void group_free(struct broker *b, struct local_filter *f)
 {
-    b->group_at[f->group->slot & INDEX_MASK] = NULL;
+    slots_del(&b->group_slots, f->group->slot & INDEX_MASK);
+    free(f->group->member);
     free(f->group);
     f->group = NULL;
 }
@@ -78,37 +76,48 @@ static void tell_owners(struct broker *b, struct local_filter *f)
     }
 }
 
+static void come_online(struct sub *x)
+{
+    struct group *g = x->filter->group;
+    if (g->online == g->cap) {
+        uint32_t cap = g->cap ? g->cap * 2 : MEMBERS_FIRST;
+        struct sub **member = realloc(g->member, cap * sizeof(struct sub *));
+        if (!member) { /* it gets nothing until it connects again */
+            LOG(&x->session->broker->core->log, LOG_WARN, "share_member_lost",
+                F_STR("reason", err_text(ERR_NOMEM)));
+            return;
+        }
+        g->member = member;
+        g->cap = cap;
+    }
+    g->member[g->online++] = x;
+    x->member = g->online;
+}
+
+static void go_offline(struct sub *x)
+{
+    struct group *g = x->filter->group;
+    if (!x->member) return;
+    struct sub *last = g->member[--g->online];
+    g->member[x->member - 1] = last;
+    last->member = x->member;
+    x->member = 0;
+}
+
 /* The owners hear of a new member by the question that subscribing asks anyway. */
 void group_join(struct sub *sub)
 {
     sub->session->nshared++;
-    if (sub->session->ops) sub->filter->group->online++;
-}
-
-/* Finds another place for what a member had and has not confirmed: first here, then by
- * way of the topic's owner, which it came from. */
-static void give_back(struct session *s, struct message *m, void *arg)
-{
-    struct broker *b = s->broker;
-    struct group *g = arg;
-    unsigned owner = broker_owner(b, m->topic_hash);
-    message_ref(m);
-    struct arrival a = {.m = m,
-                        .from = (uint16_t)owner,
-                        .group = g->slot,
-                        .tag = share_tag(g->number[owner], false)};
-    deliver_arrived_shared(b, &a);
+    if (sub->session->ops) come_online(sub);
 }
 
 void group_leave(struct sub *sub)
 {
-    struct group *g = sub->filter->group;
-    struct broker *b = sub->session->broker;
-    if (g->next == sub) g->next = sub->filter_next;
     sub->session->nshared--;
-    if (!sub->session->ops) return;
-    g->online--;
-    if (sub->filter->nsubs > 1) tell_owners(b, sub->filter); /* else "gone" says it */
+    if (!sub->member) return;
+    go_offline(sub);
+    if (sub->filter->nsubs > 1)
+        tell_owners(sub->session->broker, sub->filter); /* else "gone" says it */
 }
 
 void group_member_back(struct session *s)
@@ -116,7 +125,7 @@ void group_member_back(struct session *s)
     if (!s->nshared) return;
     for (struct sub *x = s->subs; x; x = x->session_next) {
         if (!x->filter->group) continue;
-        x->filter->group->online++;
+        come_online(x);
         tell_owners(s->broker, x->filter);
     }
 }
@@ -125,45 +134,63 @@ void group_member_left(struct session *s)
 {
     if (!s->nshared) return;
     for (struct sub *x = s->subs; x; x = x->session_next) {
-        struct group *g = x->filter->group;
-        if (!g) continue;
-        g->online--;
+        if (!x->filter->group) continue;
+        go_offline(x);
         tell_owners(s->broker, x->filter);
-        session_take_group(s, g->slot, give_back, g);
     }
+    session_give_back(s);
 }
 
-void group_session_ends(struct session *s)
+/* First here, then by way of the topic's owner, which it came from. */
+bool group_give_back(struct broker *b, uint32_t slot, struct message *m)
 {
-    if (!s->nshared) return;
-    for (struct sub *x = s->subs; x; x = x->session_next)
-        if (x->filter->group)
-            session_take_group(s, x->filter->group->slot, give_back, x->filter->group);
+    struct group *g = group_find(b, slot);
+    if (!g) return false;
+    unsigned owner = broker_owner(b, m->topic_hash);
+    struct arrival a = {
+        .m = m, .from = (uint16_t)owner, .group = slot, .tag = share_tag(g->number[owner], false)};
+    message_ref(m);
+    deliver_arrived_shared(b, &a);
+    return true;
 }
 
 /* ---- delivery
  * ------------------------------------------------------------------------------------ */
 
-/* The next member in turn that is connected and has room; else one that is connected; else,
- * if `keep`, one whose session outlives its connection; else NULL. */
+static bool has_room(struct session *s)
+{
+    return s->in_flight < s->window && s->ops->ready(s);
+}
+
+/* The next member in turn that has room, of a few; else just the next. */
+static struct sub *choose_online(struct group *g)
+{
+    uint32_t tries = g->online < TRIES_MAX ? g->online : TRIES_MAX;
+    if (g->turn >= g->online) g->turn = 0;
+    uint32_t chosen = g->turn;
+    for (uint32_t i = 0; i < tries; i++) {
+        uint32_t at = g->turn + i < g->online ? g->turn + i : g->turn + i - g->online;
+        if (!has_room(g->member[at]->session)) continue;
+        chosen = at;
+        break;
+    }
+    g->turn = chosen + 1;
+    return g->member[chosen];
+}
+
+/* One whose session will keep the message: all are offline, and so outlive their connections. */
+static struct sub *choose_offline(struct group *g)
+{
+    struct sub *x = g->filter->subs;
+    for (unsigned i = 0; x && x->qos == 0 && i < TRIES_MAX; i++)
+        x = x->filter_next;
+    return x && x->qos > 0 ? x : NULL;
+}
+
 static struct sub *choose(struct group *g, bool keep)
 {
-    struct sub *online = NULL, *offline = NULL;
-    struct sub *x = g->next ? g->next : g->filter->subs;
-    for (uint32_t i = 0; i < g->filter->nsubs; i++) {
-        struct session *s = x->session;
-        struct sub *after = x->filter_next ? x->filter_next : g->filter->subs;
-        if (s->ops && s->in_flight < s->window && s->ops->ready(s)) {
-            g->next = after;
-            return x;
-        }
-        if (s->ops && !online) online = x;
-        if (!s->ops && s->expiry_s > 0 && !offline) offline = x;
-        x = after;
-    }
-    struct sub *chosen = online ? online : keep ? offline : NULL;
-    if (chosen) g->next = chosen->filter_next;
-    return chosen;
+    if (g->online) return choose_online(g);
+    return keep ? choose_offline(g) : NULL;
 }
 
 static void to_member(struct broker *b, struct sub *x, const struct arrival *a)
@@ -194,6 +221,11 @@ void group_deliver(struct broker *b, const struct arrival *a)
 {
     struct group *g = group_find(b, a->group);
     bool keep = (a->tag & 1) != 0;
+    if (message_expired(a->m, core_now_s(b->core))) { /* [MQTT-3.3.2-5] */
+        count(&b->core->counters, C_dropped_expired);
+        message_put(b->core, a->m);
+        return;
+    }
     if (g) g->number[a->from] = a->tag >> 1;
     struct sub *x = g ? choose(g, keep) : NULL;
     if (x) {

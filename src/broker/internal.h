@@ -61,6 +61,7 @@ struct sub {
     uint32_t sub_id;
     uint8_t qos;
     bool no_local, retain_as_published;
+    uint32_t member; /* place among its group's members that are online, from 1; 0: not there */
 };
 
 /* One subscription's question to the owners, until all have answered. Home's. */
@@ -147,7 +148,7 @@ struct broker {
     uint32_t nsessions;
     struct table subs; /* struct sub, by hash of session and filter */
     struct asking *askings;
-    struct filters groups;   /* struct local_filter with a group; only looked up by name */
+    struct filters groups; /* struct local_filter with a group; only looked up by name */
     struct slots group_slots;
     uint32_t group_generation;
     bool closing; /* being freed: no more mail */
@@ -173,6 +174,9 @@ void session_give_back(struct session *s);
 /* Notes that the owner's word on a publish is awaited; its number, or -ERR_FULL, -ERR_NOMEM. */
 int accept_await(struct session *s, uint16_t packet_id, uint8_t qos);
 void accept_settle(struct session *s, uint16_t number, int status);
+/* The connection ended. At QoS 1 the client publishes again what was not acknowledged: an old
+ * PUBACK could then confirm a later message of the same id. At QoS 2 it can't. */
+void accept_mute(struct session *s);
 mail_fn accept_on_mail;
 
 void subscribe_forget_session(struct session *s); /* all its subscriptions go */

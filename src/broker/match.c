@@ -85,12 +85,13 @@ static void add_sub(struct look *l, struct sub *sub)
         l->fixed = true; /* another subscription of the session may still want it */
         return;          /* [MQTT-3.8.3-3] */
     }
+    bool met = sub->session->match_serial == l->serial;
     struct target *t = target_of(l, sub->session);
     if (!t) return;
+    if (met && t->no_local != sub->no_local) l->fixed = true; /* the publisher gets less of it */
     if (sub->qos > t->qos) t->qos = sub->qos;
     t->retain_as_published |= sub->retain_as_published;
     t->no_local &= sub->no_local;
-    if (sub->no_local) l->fixed |= !t->no_local;
     if (sub->sub_id) add_id(l, t, sub->sub_id);
 }
 

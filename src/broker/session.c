@@ -61,6 +61,8 @@ static void send_will(struct session *s)
     struct message *m = s->will;
     if (!m) return;
     s->will = NULL;
+    /* Nobody else has it yet, so it may still change: it lives from now on (3.1.3.2.4). */
+    if (m->flags & MESSAGE_EXPIRES) m->expires_s += core_now_s(s->broker->core) - s->will_made_s;
     count(&s->broker->core->counters, C_wills_sent);
     broker_publish_message(s->broker, m);
 }
@@ -73,7 +75,7 @@ void session_end(struct session *s)
     wheel_cancel(&b->core->wheel, &s->timer);
     drop_will(s);
     subscribe_forget_batches(s);
-    group_session_ends(s);
+    session_give_back(s);
     subscribe_forget_session(s);
     session_drop_flow(s);
     table_del(&b->sessions, s->hash, s);
@@ -92,6 +94,7 @@ static int set_will(struct session *s, const struct attach *a)
     if (!a->will) return 0;
     s->will = message_new(s->broker->core, a->will, s->id);
     s->will_delay_s = a->will_delay_s;
+    s->will_made_s = core_now_s(s->broker->core);
     return s->will ? 0 : -ERR_NOMEM;
 }
 
@@ -167,7 +170,8 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
     }
     if (!s) s = session_make(b, a, hash);
     if (!s || set_will(s, a) < 0) {
-        if (s) lapse(s, *present ? s->expiry_s : 0); /* what there was goes on without a connection */
+        if (s)
+            lapse(s, *present ? s->expiry_s : 0); /* what there was goes on without a connection */
         *err = -ERR_NOMEM;
         return NULL;
     }

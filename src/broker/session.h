@@ -91,7 +91,8 @@ struct backlog {
 struct awaited {
     uint16_t packet_id;
     uint8_t qos;
-    uint8_t done;
+    bool done;
+    bool muted; /* its connection has ended: the client will publish again */
     int16_t status;
 };
 
@@ -100,11 +101,11 @@ struct session {
     void *sink;                 /* the protocol's connection state */
     struct broker *broker;
 
-    struct pendings queue;  /* waiting */
-    struct pendings flight; /* in flight; packet id of seq x is x % 65535 + 1 */
-    uint32_t in_flight;     /* unacknowledged ones among flight */
+    struct pendings queue;   /* waiting */
+    struct pendings flight;  /* in flight; packet id of seq x is x % 65535 + 1 */
+    uint32_t in_flight;      /* unacknowledged ones among flight */
     uint32_t resend, unsent; /* of them on the last connection only: from where on, and how many */
-    uint32_t window;        /* most in flight: the client's receive maximum, and ours */
+    uint32_t window;         /* most in flight: the client's receive maximum, and ours */
     struct backlog *backlog, *backlog_tail;
     uint64_t queue_bytes;
 
@@ -124,12 +125,13 @@ struct session {
 
     struct message *will; /* one use; NULL: none */
     uint32_t will_delay_s;
-    uint32_t expiry_s;  /* after the connection ends; 0: at once */
-    struct timer timer; /* will delay, then expiry, while not connected */
-    uint32_t gone_s;    /* when the connection ended */
+    uint32_t will_made_s; /* when the connection gave it: its expiry counts from its sending */
+    uint32_t expiry_s;    /* after the connection ends; 0: at once */
+    struct timer timer;   /* will delay, then expiry, while not connected */
+    uint32_t gone_s;      /* when the connection ended */
 
     struct session *ready_next, **ready_link; /* on the broker's list of sessions to pump */
-    bool dead; /* ended; only its slot waits for mail */
+    bool dead;                                /* ended; only its slot waits for mail */
     uint8_t tenant;
     uint32_t id;   /* slot on this core; never 0 */
     uint64_t hash; /* of tenant and client id */

@@ -338,7 +338,8 @@ static bool pump_queue(struct session *s)
 }
 
 /* Sends again what the last connection left in flight, in order and before anything new
- * [MQTT-4.4.0-1], but no more than the window of this one [MQTT-3.3.4-9]. False when it must wait. */
+ * [MQTT-4.4.0-1], but no more than the window of this one [MQTT-3.3.4-9]. False when it must wait.
+ */
 static bool pump_resend(struct session *s)
 {
     struct pending *p = ring_at(&s->flight, s->resend);
@@ -474,6 +475,7 @@ void session_give_back(struct session *s)
 
 void session_lost_sink(struct session *s)
 {
+    accept_mute(s);
     s->unsent = 0;
     group_member_left(s);
     if (s->flight.head == s->flight.tail) ring_free(&s->flight);

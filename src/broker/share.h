@@ -50,7 +50,9 @@ void group_fill_mail(const struct local_filter *f, struct interest_mail *im);
 /* A session with shared subscriptions is connected again, or no longer. */
 void group_member_back(struct session *s);
 void group_member_left(struct session *s);
-void group_session_ends(struct session *s); /* what waits for it goes to other members */
+/* Finds another place for a message that a member had and has not confirmed. False: the group is
+ * gone. Borrows. */
+bool group_give_back(struct broker *b, uint32_t slot, struct message *m);
 
 /* Deliver phase: to a member. Takes the arrival's hold. */
 void group_deliver(struct broker *b, const struct arrival *a);
