@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/resolve.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/number.h"
+#include "base/err.h"
+
+int resolve_host(struct sock_addr *a, const char *host, const char *port, char *error)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    uint64_t number;
+
+    if (number_parse(NUMBER_COUNT, port, &number) < 0 || number < 1 || number > 65535) {
+        snprintf(error, RESOLVE_ERROR, "\"%.40s\" is not a port from 1 to 65535", port);
+        return -ERR_INVALID;
+    }
+    int err = getaddrinfo(host, port, &hints, &found);
+    if (err != 0) {
+        snprintf(error, RESOLVE_ERROR, "%.100s: %s", host, gai_strerror(err));
+        return -ERR_ABSENT;
+    }
+    *a = (struct sock_addr){.len = found->ai_addrlen};
+    memcpy(&a->ss, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+    return 0;
+}
+
+enum mqtt_version resolve_version(const char *text)
+{
+    if (strncmp(text, "mqttv", 5) == 0) text += 5;
+    if (strcmp(text, "31") == 0) return MQTT_V31;
+    if (strcmp(text, "311") == 0) return MQTT_V311;
+    if (strcmp(text, "5") == 0 || strcmp(text, "50") == 0) return MQTT_V5;
+    return (enum mqtt_version)0;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* resolve.h -- from the words of a client's command line to an address and a version. */
+#pragma once
+
+#include "core/sock.h"
+#include "proto/mqtt/mqtt.h"
+
+enum { RESOLVE_ERROR = 192 };
+
+/* The first address of `host` (a name or an address). May block. -ERR_ABSENT, -ERR_INVALID with a
+ * sentence in error[RESOLVE_ERROR]. */
+int resolve_host(struct sock_addr *a, const char *host, const char *port, char *error);
+
+/* "31", "311", "5" (and "mqttv311" as others write it); 0 for anything else. */
+enum mqtt_version resolve_version(const char *text);
