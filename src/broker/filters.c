@@ -141,8 +141,10 @@ struct each {
 static void each_of_list(void *item, void *arg)
 {
     const struct each *each = arg;
-    for (struct filter_entry *e = item; e; e = e->same)
+    for (struct filter_entry *e = item, *next; e; e = next) {
+        next = e->same;
         each->fn(e, each->arg);
+    }
 }
 
 void filters_each(const struct filters *f, filter_fn *fn, void *arg)

@@ -39,5 +39,5 @@ void filters_del(struct filters *f, struct filter_entry *e);
 void filters_match(const struct filters *f, struct bytes topic, uint64_t topic_hash, filter_fn *fn,
                    void *arg);
 
-/* Calls `fn` for every entry. */
+/* Calls `fn` for every entry. `fn` may free it if the set is not used any more after this. */
 void filters_each(const struct filters *f, filter_fn *fn, void *arg);

@@ -214,8 +214,10 @@ void trie_each(const struct trie *t, filter_fn *fn, void *arg)
 {
     for (uint32_t i = 0; t->edge && i <= t->mask; i++) {
         if (!t->edge[i].path || t->edge[i].is_fork) continue;
-        for (struct filter_entry *e = t->edge[i].leaf; e; e = e->same)
+        for (struct filter_entry *e = t->edge[i].leaf, *next; e; e = next) {
+            next = e->same;
             fn(e, arg);
+        }
     }
 }
 
