@@ -12,8 +12,8 @@
 enum { CPU_MAX = 1024, CPU_CORES_MAX = 256, CPU_ERROR_TEXT = 256 };
 
 struct cpu_plan {
-    unsigned cores;             /* how many core threads */
-    bool pin;                   /* pin thread i to cpu[i] */
+    unsigned cores; /* how many core threads */
+    bool pin;       /* pin thread i to cpu[i] */
     uint16_t cpu[CPU_CORES_MAX];
     int16_t node[CPU_CORES_MAX]; /* NUMA node of cpu[i]; -1 unknown */
 };

@@ -23,7 +23,8 @@ struct helpers;
 /* Starts `threads` threads for the cores of `mesh`, at most `jobs_max` jobs waiting. */
 struct helpers *helpers_new(unsigned threads, unsigned jobs_max, struct mesh *mesh, unsigned cores,
                             int *err);
-void helpers_free(struct helpers **h); /* finishes what runs, drops what waits (done is not called) */
+void helpers_free(
+    struct helpers **h); /* finishes what runs, drops what waits (done is not called) */
 
 int helper_submit(struct helpers *h, unsigned core, struct helper_job *j);
 

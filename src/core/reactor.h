@@ -18,7 +18,7 @@ typedef void ready_fn(struct watch *w, unsigned ready);
 /* Embedded in what is watched. */
 struct watch {
     int fd;
-    uint8_t wants;   /* READY_READ | READY_WRITE, as the reactor has it now */
+    uint8_t wants; /* READY_READ | READY_WRITE, as the reactor has it now */
     bool registered;
     uint16_t batch_pos; /* reactor's own: place in the batch being dispatched, plus 1 */
     ready_fn *on_ready;
