@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cores.c -- the broker's cores, wired as the application does it, each on a fiber. */
+#include "base/assert.h"
+#include "base/clock.h"
+#include "world.h"
+
+/* ---- making them ------------------------------------------------------------------------------ */
+
+static struct place *place_of(struct broker *b)
+{
+    return broker_core(b)->modules;
+}
+
+static void on_handover(void *ctx, unsigned from, const struct mail *m)
+{
+    (void)from;
+    net_on_handover(place_of(ctx)->net, m);
+}
+
+static void on_relief(void *ctx, uint32_t account, uint32_t bytes)
+{
+    net_on_relief(place_of(ctx)->net, account, bytes);
+}
+
+static unsigned flush(void *net)
+{
+    return net_flush(net);
+}
+
+static void live(void *arg)
+{
+    struct place *p = arg;
+    for (;;) {
+        core_turn(&p->core);
+        fiber_yield(p->fiber);
+    }
+}
+
+static void place_make(struct world *w, unsigned i, const struct broker_options *bo,
+                       const struct net_options *no, uint64_t seed)
+{
+    static const struct mqtt_options mqtt = MQTT_OPTIONS_DEFAULT;
+    struct place *p = &w->place[i];
+    struct core *c = &p->core;
+    struct core_options co = {.id = i,
+                              .cores = w->cores,
+                              .idle = once_in(4) ? IDLE_SPIN : IDLE_SLEEP,
+                              .mesh = w->mesh,
+                              .pools = w->pools,
+                              .seed = seed,
+                              .log_fd = -1};
+    int err = core_init(c, &co);
+    ASSERT(err == 0);
+    c->modules = p;
+    p->broker = broker_new(c, bo, seed);
+    p->mqtt = p->broker ? mqtt_core_new(c, p->broker, &mqtt) : NULL;
+    p->net = p->mqtt ? net_new(c, no, p->mqtt) : NULL;
+    p->fiber = fiber_new(live, p);
+    ASSERT(p->net && p->fiber);
+    c->ops = (struct turn_ops){.deliver = broker_deliver,
+                               .flush = flush,
+                               .broker = p->broker,
+                               .net = p->net,
+                               .block_home = message_on_home};
+    mesh_port_bind(c->mesh, w->handlers, BROKER_MAIL_KINDS, on_relief, p->broker);
+    err = net_listen(p->net, &w->listener);
+    ASSERT(err == 0);
+    p->bytes_at_rest = pool_bytes_used(c->pool);
+}
+
+/* Small limits that slow things down, but none that loses what must not be lost. */
+void cores_make(struct world *w, const struct world_options *o)
+{
+    static const unsigned sizes[] = {1, 2, 2, 4, 4, 16};
+    struct broker_options bo = BROKER_OPTIONS_DEFAULT;
+    struct net_options no = NET_OPTIONS_DEFAULT;
+    int err;
+    w->cores = o->cores ? o->cores : sizes[any_below(ARRAY_LEN(sizes))];
+    w->mesh = mesh_new(
+        &(struct mesh_options){.cores = w->cores, .ring_slots = 2u << any_below(4)}, &err);
+    ASSERT(w->mesh);
+    broker_mail_handlers(w->handlers);
+    w->handlers[MAIL_HANDOVER] = on_handover;
+    w->listener = (struct listener){.proto = &mqtt_proto};
+    bo.receive_max = once_in(2) ? 1 + any_below(10) : 1000;
+    bo.window_max = once_in(2) ? 1 + any_below(10) : 1000;
+    bo.match_cache = once_in(2) ? 2 : 256;
+    w->oracle.qos0_sure = !once_in(3);
+    no.mail_handover = MAIL_HANDOVER;
+    no.out_bytes_max = w->oracle.qos0_sure ? 8u << 20 : 2048;
+    no.debt_bytes_max = once_in(2) ? 500 : 256u << 10;
+    no.read_bytes = once_in(2) ? 64 : 65536;
+    uint64_t seed = rng_u64(&machine()->rng);
+    for (unsigned i = 0; i < w->cores; i++)
+        place_make(w, i, &bo, &no, seed);
+    trace(&w->trace, "%u cores, receive_max=%u window_max=%u out_bytes_max=%u debt=%u read=%u",
+          w->cores, bo.receive_max, bo.window_max, no.out_bytes_max, no.debt_bytes_max,
+          no.read_bytes);
+}
+
+/* Nothing may be left in the pools when the brokers are gone. */
+static void check_pools(struct world *w)
+{
+    for (unsigned i = 0; i < w->cores; i++) {
+        size_t left = pool_bytes_used(w->place[i].core.pool);
+        if (left) broken(&w->trace, "core %u lost %zu bytes of its pool", i, left);
+    }
+}
+
+void cores_free(struct world *w)
+{
+    for (unsigned i = 0; i < w->cores; i++) {
+        net_free(&w->place[i].net);
+        mqtt_core_free(&w->place[i].mqtt);
+        broker_free(&w->place[i].broker);
+    }
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < w->cores; i++) {
+            struct core *c = &w->place[i].core;
+            pool_flush_home(c->pool);
+            pool_take_home(c->pool, message_on_home, c);
+        }
+    }
+    if (!w->trace.broken[0]) check_pools(w);
+    for (unsigned i = 0; i < w->cores; i++) {
+        core_fini(&w->place[i].core);
+        fiber_free(&w->place[i].fiber);
+    }
+    mesh_free(&w->mesh);
+}
+
+/* ---- running them ---------------------------------------------------------------------------------- */
+
+bool cores_run_one(struct world *w, unsigned i)
+{
+    struct place *p = &w->place[i];
+    if (reactor_asleep(p->core.reactor)) return false;
+    fiber_run(p->fiber);
+    w->turns++;
+    return true;
+}
+
+bool cores_asleep(struct world *w)
+{
+    for (unsigned i = 0; i < w->cores; i++) {
+        struct reactor *r = w->place[i].core.reactor;
+        if (!reactor_asleep(r)) return false;
+    }
+    return true;
+}
+
+uint64_t cores_wake_ns(const struct world *w)
+{
+    uint64_t first = UINT64_MAX;
+    for (unsigned i = 0; i < w->cores; i++) {
+        uint64_t ns = reactor_wake_ns(w->place[i].core.reactor);
+        if (ns < first) first = ns;
+    }
+    return first;
+}
+
+uint64_t cores_count(const struct world *w, enum counter which)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < w->cores; i++)
+        sum += counter_read(&w->place[i].core.counters, which);
+    return sum;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* oracle_shares.c -- shared subscriptions: what a group is owed, its members may get in any
+ * order; but each message goes to one of them, and to another one only if the first was lost. */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "oracle.h"
+
+/* What a group got. */
+struct tally {
+    uint32_t *times;     /* by message: to how many members it went */
+    uint32_t *losses;    /* of them, to members whose connection broke at some time */
+    uint64_t granted_at; /* since when there was a member that stays to the end */
+    bool kept;
+};
+
+static const struct subscribed *member_sub(const struct seat *s, unsigned share)
+{
+    for (unsigned i = 0; i < s->nsubs; i++)
+        if (s->sub[i].shared && s->sub[i].filter == share) return &s->sub[i];
+    return NULL;
+}
+
+/* A member of one group only: what it got came by this group. */
+static void add_seat(struct tally *y, const struct seat *s, const struct subscribed *x)
+{
+    for (unsigned t = 0; t < TOPICS; t++)
+        for (uint32_t i = 0; i < s->live[t].n; i++) {
+            uint32_t number = s->live[t].at[i].number;
+            y->times[number]++;
+            if (s->gap || s->ended) y->losses[number]++;
+        }
+    bool stays = !s->ended && !s->muddled && x->granted_at != NEVER && x->dropped_at == NEVER;
+    if (stays && x->qos > 0 && x->granted_at < y->granted_at) y->granted_at = x->granted_at;
+    if (x->qos == 0 || s->ended) y->kept = false; /* what it took with it is gone */
+}
+
+static void judge_message(struct oracle *o, unsigned share, const struct tally *y,
+                          const struct receipt *r)
+{
+    const struct note *n = note_at(o, r->number);
+    uint32_t times = y->times[r->number], routed = n->qos == 1 ? n->sends : 1;
+    if (n->will) routed = 1;
+    uint32_t most = routed + (n->qos == 1 ? y->losses[r->number] : 0);
+    if (times > most)
+        broken(o->t, "message %u went to %u members of %s", r->number, times, share_name(share));
+    bool owed = n->qos > 0 && y->kept && !n->will && n->sent_at > y->granted_at;
+    if (owed && y->granted_at != NEVER && times == 0)
+        broken(o->t, "message %u went to no member of %s", r->number, share_name(share));
+}
+
+static void judge_share(struct oracle *o, unsigned share)
+{
+    struct tally y = {.granted_at = NEVER, .kept = true};
+    y.times = calloc(o->notes + 1, sizeof *y.times);
+    y.losses = calloc(o->notes + 1, sizeof *y.losses);
+    ASSERT(y.times && y.losses);
+    for (const struct seat *s = o->seats; s; s = s->next) {
+        const struct subscribed *x = s->member ? member_sub(s, share) : NULL;
+        if (x) add_seat(&y, s, x);
+    }
+    for (unsigned t = 0; t < TOPICS; t++) {
+        const struct receipts *order = &o->witness->live[t];
+        for (uint32_t i = 0; share_takes(share, t) && i < order->n; i++)
+            if (order->at[i].number != CLEAR) judge_message(o, share, &y, &order->at[i]);
+    }
+    free(y.times);
+    free(y.losses);
+}
+
+void oracle_judge_shares(struct oracle *o)
+{
+    for (unsigned i = 0; i < SHARES; i++)
+        judge_share(o, i);
+}

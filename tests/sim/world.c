@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* world.c -- the story of a run: calm, storm, calm again, a look at what is owed, farewell. */
+#include "world.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+
+enum {
+    ROUNDS_MAX = 200000,   /* to come to rest */
+    JUMPS_MAX = 100,       /* waits for a timer while something is outstanding */
+    STARVED_STEPS_MAX = 400,
+    STEP_NS_MAX = 300000,
+    LEAP_NS_MAX = 1500000000,
+    WILL_WAIT_S = 10, /* longer than any will's delay */
+};
+
+static bool over(const struct world *w)
+{
+    return w->trace.broken[0] != 0;
+}
+
+/* ---- coming to rest ------------------------------------------------------------------------- */
+
+static bool anybody_busy(const struct world *w)
+{
+    for (unsigned i = 0; i < w->clients; i++)
+        if (client_busy(&w->client[i])) return true;
+    return !net_quiet();
+}
+
+static void name_the_hanging(struct world *w)
+{
+    for (unsigned i = 0; i < w->clients; i++) {
+        struct client *c = &w->client[i];
+        if (client_busy(c))
+            broken(&w->trace,
+                   "%s waits for ever (phase %d, %u in flight, %u asked, %u old connections)",
+                   c->name, c->phase, c->nflight, c->nasked, c->nghosts + !!c->stale);
+    }
+    broken(&w->trace, "bytes wait for ever for a core that sleeps");
+}
+
+/* Everybody once. True if anything happened. */
+static bool round_of_all(struct world *w)
+{
+    bool any = false;
+    unsigned first = any_below(w->cores);
+    for (unsigned i = 0; i < w->cores; i++)
+        any |= cores_run_one(w, (first + i) % w->cores);
+    for (unsigned i = 0; i < w->clients; i++)
+        any |= client_act(&w->client[i], false);
+    return any;
+}
+
+/* Nothing moves: on to the next bytes or the next timer. False if there is nothing to wait for. */
+static bool jump(struct world *w, unsigned *jumps)
+{
+    uint64_t bytes = net_next_ns(), timer = cores_wake_ns(w);
+    if (bytes == UINT64_MAX && ++*jumps > JUMPS_MAX) return false;
+    uint64_t next = bytes < timer ? bytes : timer;
+    if (next == UINT64_MAX) return false;
+    machine()->now_ns = next;
+    return true;
+}
+
+void world_settle(struct world *w)
+{
+    unsigned jumps = 0;
+    machine()->calm = true;
+    for (unsigned rounds = 0; !over(w); rounds++) {
+        if (rounds == ROUNDS_MAX) {
+            broken(&w->trace, "the cores don't come to rest");
+            return;
+        }
+        if (round_of_all(w)) continue;
+        if (!cores_asleep(w)) {
+            machine()->now_ns += SPIN_NS; /* one that spins before it sleeps */
+            continue;
+        }
+        if (!anybody_busy(w) && net_next_ns() == UINT64_MAX) return;
+        if (!jump(w, &jumps)) name_the_hanging(w);
+    }
+}
+
+static void wait_s(struct world *w, unsigned seconds)
+{
+    for (unsigned i = 0; i < seconds; i++) {
+        machine()->now_ns += NS_PER_S;
+        world_settle(w);
+    }
+}
+
+/* ---- storm ---------------------------------------------------------------------------------------- */
+
+static void run_a_core(struct world *w)
+{
+    unsigned i = any_below(w->cores);
+    struct place *p = &w->place[i];
+    if (p->starved) return;
+    cores_run_one(w, i);
+    if (once_in(200)) p->starved = any_below(STARVED_STEPS_MAX);
+}
+
+static void time_passes(struct world *w)
+{
+    machine()->now_ns += any_below(STEP_NS_MAX);
+    if (once_in(400)) machine()->now_ns += any_below(LEAP_NS_MAX);
+    for (unsigned i = 0; i < w->cores; i++)
+        if (w->place[i].starved) w->place[i].starved--;
+}
+
+static void storm(struct world *w, unsigned steps)
+{
+    machine()->calm = false;
+    for (unsigned i = 0; i < steps && !over(w); i++) {
+        for (unsigned k = 1 + any_below(3); k > 0; k--)
+            run_a_core(w);
+        client_act(&w->client[any_below(w->clients)], true);
+        if (once_in(250)) client_harm(&w->client[any_below(w->clients)]);
+        time_passes(w);
+    }
+    for (unsigned i = 0; i < w->cores; i++)
+        w->place[i].starved = 0;
+}
+
+/* ---- before and after ------------------------------------------------------------------------------- */
+
+static void add_client(struct world *w, enum role role)
+{
+    struct client *c = &w->client[w->clients];
+    client_init(c, w->clients++, &w->trace, &w->oracle);
+    c->role = role;
+    if (role == ROLE_MEMBER) c->lasting = true;
+    if (role == ROLE_WITNESS || role == ROLE_CHECKER) c->lasting = false;
+}
+
+static void begin(struct world *w)
+{
+    add_client(w, ROLE_WITNESS);
+    struct client *witness = &w->client[0];
+    client_connect(witness, true, true);
+    world_settle(w);
+    if (over(w)) return;
+    w->oracle.witness = witness->seat;
+    client_subscribe(witness, FILTER_ALL, false, 2);
+    world_settle(w);
+    unsigned plain = 3 + any_below(10), members = any_below(8);
+    while (plain--)
+        add_client(w, ROLE_PLAIN);
+    while (members--)
+        add_client(w, ROLE_MEMBER);
+}
+
+/* All who have a session come back for what is theirs. */
+static void return_all(struct world *w)
+{
+    for (unsigned i = 0; i < w->clients; i++) {
+        struct client *c = &w->client[i];
+        if (c->phase == AWAY && c->have == HAVE_SESSION) client_connect(c, false, true);
+    }
+    world_settle(w);
+}
+
+static void check_retained(struct world *w)
+{
+    add_client(w, ROLE_CHECKER);
+    struct client *c = &w->client[w->clients - 1];
+    client_connect(c, true, true);
+    world_settle(w);
+    if (over(w)) return;
+    c->v5 ? client_subscribe(c, FILTER_ALL, false, 0) : client_subscribe(c, FILTER_ALL, false, 2);
+    c->seat->sub[0].retain_handling = 0;
+    world_settle(w);
+    for (unsigned t = 0; t < TOPICS && !over(w); t++) {
+        const struct receipts *got = &c->seat->retained[t];
+        uint32_t wanted = oracle_retained(&w->oracle, t);
+        uint32_t number = got->n ? got->at[0].number : CLEAR;
+        if (got->n > 1 || number != wanted)
+            broken(&w->trace, "a new subscriber got %u retained messages on %s (%u instead of %u)",
+                   got->n, topic_name(t), number, wanted);
+    }
+}
+
+/* Everything goes: retained messages, then sessions. */
+static void farewell(struct world *w)
+{
+    struct client *witness = &w->client[0];
+    for (unsigned t = 0; t < TOPICS; t++) {
+        client_publish(witness, t, 1, true, true);
+        world_settle(w);
+    }
+    for (unsigned i = 0; i < w->clients; i++)
+        client_leave(&w->client[i]);
+    world_settle(w);
+    for (unsigned i = 0; i < w->clients && !over(w); i++) {
+        struct client *c = &w->client[i];
+        if (c->have == HAVE_NONE) continue;
+        client_connect(c, true, true);
+        world_settle(w);
+        client_leave(c);
+        world_settle(w);
+    }
+    wait_s(w, 2);
+}
+
+static void check_empty(struct world *w)
+{
+    static const enum counter all[] = {C_sessions, C_subscriptions,  C_queued,
+                                       C_retained, C_retained_bytes, C_connections};
+    for (unsigned i = 0; i < ARRAY_LEN(all); i++) {
+        uint64_t left = cores_count(w, all[i]);
+        if (left)
+            broken(&w->trace, "when all had gone, %llu %s were left", (unsigned long long)left,
+                   counter_name(all[i]));
+    }
+    for (unsigned i = 0; i < w->cores; i++) {
+        const struct place *p = &w->place[i];
+        size_t used = pool_bytes_used(p->core.pool);
+        if (used != p->bytes_at_rest)
+            broken(&w->trace, "when all had gone, core %u used %zu bytes instead of %zu", i, used,
+                   p->bytes_at_rest);
+    }
+}
+
+static void tell(struct world *w, const struct world_options *o)
+{
+    begin(w);
+    if (!over(w)) storm(w, o->steps);
+    world_settle(w);
+    if (!over(w)) wait_s(w, WILL_WAIT_S);
+    if (!over(w)) return_all(w);
+    if (!over(w)) oracle_judge(&w->oracle);
+    if (!over(w)) check_retained(w);
+    if (!over(w)) farewell(w);
+    if (!over(w)) check_empty(w);
+}
+
+bool world_run(struct world *w, const struct world_options *o)
+{
+    memset(w, 0, sizeof *w);
+    trace_init(&w->trace, o->print);
+    oracle_init(&w->oracle, &w->trace);
+    machine_init(o->seed);
+    cores_make(w, o);
+    tell(w, o);
+    cores_free(w);
+    for (unsigned i = 0; i < w->clients; i++)
+        client_fini(&w->client[i]);
+    machine_fini();
+    oracle_fini(&w->oracle);
+    return !over(w);
+}
