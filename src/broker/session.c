@@ -62,7 +62,10 @@ static void send_will(struct session *s)
     if (!m) return;
     s->will = NULL;
     /* Nobody else has it yet, so it may still change: it lives from now on (3.1.3.2.4). */
-    if (m->flags & MESSAGE_EXPIRES) m->expires_s += core_now_s(s->broker->core) - s->will_made_s;
+    if (m->flags & MESSAGE_EXPIRES) {
+        uint32_t waited_s = core_now_s(s->broker->core) - s->will_made_s;
+        m->expires_s = waited_s < UINT32_MAX - m->expires_s ? m->expires_s + waited_s : UINT32_MAX;
+    }
     count(&s->broker->core->counters, C_wills_sent);
     broker_publish_message(s->broker, m);
 }
