@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BENCH_RUNS_MAX = 9 };
+enum { BENCH_RUNS_MAX = 15 };
 
 struct bench {
     bool json, quick;
@@ -72,8 +72,7 @@ struct patience {
 void bench_wait(struct patience *p);
 
 /* The measurements. */
-void ck_throughput(const struct bench *b);
-void ring_throughput(const struct bench *b);
+void throughput(const struct bench *b);
 void round_trip(const struct bench *b);
 void mesh_growth(const struct bench *b);
 void wake_up(const struct bench *b);

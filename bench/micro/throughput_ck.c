@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ck_throughput.c -- Concurrency Kit's own ring, one mail at a time: the yardstick. */
+/* throughput_ck.c -- Concurrency Kit's own ring, one mail at a time: the yardstick. */
 #include <ck_ring.h>
 #include <stdlib.h>
 
+#include "core/mail.h"
 #include "throughput.h"
 
 CK_RING_PROTOTYPE(mail, mail)
@@ -38,24 +39,14 @@ static void take(void *arg)
     if (sum != throughput_sum(f->mails)) bench_die("mail was lost");
 }
 
-static double once(const struct bench *b, uint32_t capacity)
+double ck_once(const struct bench *b, uint32_t mails, uint32_t capacity)
 {
-    struct flow f = {.mails = throughput_mails(b)};
+    struct flow f = {.mails = mails};
     f.ring = bench_alloc(sizeof *f.ring);
     f.slot = bench_alloc(capacity * sizeof *f.slot);
     ck_ring_init(f.ring, capacity);
-    double ns = (double)bench_pair(b, push, take, &f) / f.mails;
+    double ns = (double)bench_pair(b, push, take, &f) / mails;
     free(f.slot);
     free(f.ring);
     return ns;
-}
-
-void ck_throughput(const struct bench *b)
-{
-    for (size_t c = 0; c < sizeof CAPACITIES / sizeof CAPACITIES[0]; c++) {
-        double ns[BENCH_RUNS_MAX];
-        for (unsigned i = 0; i < b->runs; i++)
-            ns[i] = once(b, CAPACITIES[c]);
-        throughput_report(b, "ck_ring", CAPACITIES[c], 1, bench_median(ns, b->runs));
-    }
 }

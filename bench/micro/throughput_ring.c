@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ring_throughput.c -- our ring at several batch sizes: what publishing rarely saves. */
+/* throughput_ring.c -- our ring, published once per batch. */
 #include <stdlib.h>
 
 #include "core/ring.h"
 #include "throughput.h"
 
 enum { BATCH_MAX = 256 };
-
-static const uint32_t BATCHES[] = {1, 4, 16, 32, 64, 256};
 
 struct flow {
     struct ring *ring;
@@ -52,27 +50,13 @@ static void take(void *arg)
     if (sum != throughput_sum(f->mails)) bench_die("mail was lost");
 }
 
-static double once(const struct bench *b, uint32_t capacity, uint32_t batch)
+double ring_once(const struct bench *b, uint32_t mails, uint32_t capacity, uint32_t batch)
 {
-    struct flow f = {.mails = throughput_mails(b), .batch = batch};
+    struct flow f = {.mails = mails, .batch = batch};
+    ASSERT(batch <= BATCH_MAX && mails % batch == 0);
     f.ring = bench_alloc(ring_bytes(capacity));
     ring_init(f.ring, capacity);
-    double ns = (double)bench_pair(b, push, take, &f) / f.mails;
+    double ns = (double)bench_pair(b, push, take, &f) / mails;
     free(f.ring);
     return ns;
-}
-
-static void at(const struct bench *b, uint32_t capacity, uint32_t batch)
-{
-    double ns[BENCH_RUNS_MAX];
-    for (unsigned i = 0; i < b->runs; i++)
-        ns[i] = once(b, capacity, batch);
-    throughput_report(b, "pinion", capacity, batch, bench_median(ns, b->runs));
-}
-
-void ring_throughput(const struct bench *b)
-{
-    for (size_t c = 0; c < sizeof CAPACITIES / sizeof CAPACITIES[0]; c++)
-        for (size_t i = 0; i < ARRAY_LEN(BATCHES); i++)
-            at(b, CAPACITIES[c], BATCHES[i]);
 }
