@@ -58,7 +58,7 @@ void accept_mute(struct session *s)
 {
     for (uint32_t i = s->await_head; i != s->await_tail; i++) {
         struct awaited *a = &s->await[i & s->await_mask];
-        a->muted = a->qos == 1;
+        if (a->qos == 1) a->packet_id = 0;
     }
 }
 

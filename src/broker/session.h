@@ -50,7 +50,8 @@ struct sink_ops {
     void (*release)(struct session *s, uint16_t packet_id);
     /* The broker has taken (status 0) or refused (-ERR_X) a message that was
      * published with this packet id at this QoS: called in the order of publishing
-     * [MQTT-4.6.0-2] [MQTT-4.6.0-3]. */
+     * [MQTT-4.6.0-2] [MQTT-4.6.0-3]. Packet id 0: one of an earlier connection, which
+     * does not count against receive_max any more; there is nobody to tell. */
     void (*accepted)(struct session *s, uint16_t packet_id, uint8_t qos, int status);
     /* The sink must go; it has ceased to be the session's when this is called. */
     void (*kick)(void *sink, enum kick why);
@@ -89,10 +90,9 @@ struct backlog {
 
 /* An acceptance that is awaited from a topic's owner. */
 struct awaited {
-    uint16_t packet_id;
+    uint16_t packet_id; /* 0: its connection has ended; the client will publish again */
     uint8_t qos;
     bool done;
-    bool muted; /* its connection has ended: the client will publish again */
     int16_t status;
 };
 

@@ -73,7 +73,9 @@ void mqtt_accepted(struct session *s, uint16_t packet_id, uint8_t qos, int statu
 {
     struct mqtt *m = s->sink;
 
-    if (UNLIKELY(status < 0)) {
+    if (UNLIKELY(packet_id == 0)) {
+        /* of an earlier connection: it made room, no more */
+    } else if (UNLIKELY(status < 0)) {
         refused(m, packet_id, qos, status);
     } else if (qos == 2) {
         mqtt_ack(m, MQTT_PUBREC, packet_id, 0); /* [MQTT-4.3.3-8] */
