@@ -21,15 +21,21 @@
 #include "base/assert.h"
 #include "core/mail.h"
 
+/* Each index that crosses has a line to itself: what a core keeps for itself must not
+ * lie where the other one looks. */
 struct ring {
-    /* Pushing core. */
+    /* Pushing core; the other reads it. */
     alignas(2 * CACHE_LINE) uint32_t tail; /* published: slots before it may be read */
-    uint32_t staged;                       /* written, not yet published */
-    uint32_t head_seen;                    /* the popping core's head, as last read */
 
-    /* Popping core. */
+    /* Pushing core alone. */
+    alignas(2 * CACHE_LINE) uint32_t staged; /* written, not yet published */
+    uint32_t head_seen;                      /* the popping core's head, as last read */
+
+    /* Popping core; the other reads it. */
     alignas(2 * CACHE_LINE) uint32_t head; /* slots before it may be written again */
-    uint32_t tail_seen;                    /* the pushing core's tail, as last read */
+
+    /* Popping core alone. */
+    alignas(2 * CACHE_LINE) uint32_t tail_seen; /* the pushing core's tail, as last read */
 
     /* Set once. */
     alignas(2 * CACHE_LINE) uint32_t mask;  /* slots - 1 */

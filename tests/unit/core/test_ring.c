@@ -67,7 +67,10 @@ static void rings_lie_on_cache_lines_of_their_own(void **state)
         assert_true(ring_bytes(slots) >= slots * sizeof(struct mail));
     }
     assert_int_equal(offsetof(struct ring, slot) % CACHE_LINE, 0);
-    assert_true(offsetof(struct ring, head) - offsetof(struct ring, tail) >= 2 * CACHE_LINE);
+    assert_int_equal(offsetof(struct ring, tail) % (2 * CACHE_LINE), 0);
+    assert_int_equal(offsetof(struct ring, head) % (2 * CACHE_LINE), 0);
+    assert_true(offsetof(struct ring, staged) >= offsetof(struct ring, tail) + 2 * CACHE_LINE);
+    assert_true(offsetof(struct ring, tail_seen) >= offsetof(struct ring, head) + 2 * CACHE_LINE);
 }
 
 static void staged_mail_is_seen_only_after_publish(void **state)
