@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A child process: pinned, watched through /proc, ended by its process id."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+
+START_S = 10
+END_S = 20
+
+
+def free_port():
+    """A TCP port of 127.0.0.1 that nobody uses at the moment."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def pinned(cpus):
+    """What a child does before it becomes the program: stay on `cpus`, if there are such."""
+    wanted = set(cpus) & os.sched_getaffinity(0)
+    return (lambda: os.sched_setaffinity(0, wanted)) if wanted else None
+
+
+class Child:
+    """A broker: a program that listens on a port until it is told to end."""
+
+    def __init__(self, name, command, port, cpus):
+        self.name = name
+        self.port = port
+        self.process = subprocess.Popen(
+            [str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, preexec_fn=pinned(cpus))
+        os.set_blocking(self.process.stderr.fileno(), False)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def wait_until_it_listens(self, patience_s=START_S):
+        """Raises OSError with what the program said, if it ends or takes too long."""
+        give_up = time.monotonic() + patience_s
+        while time.monotonic() < give_up:
+            if self.process.poll() is not None:
+                raise OSError(f"{self.name} has ended: {self.said()}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise OSError(f"{self.name} does not listen after {patience_s} s: {self.said()}")
+
+    def said(self):
+        """The last of its words on stderr."""
+        return (self.process.stderr.read() or b"").decode(errors="replace").strip()[-500:]
+
+    def cpu_s(self):
+        """Seconds of CPU that its threads have used."""
+        total = 0
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            try:
+                with open(f"/proc/{self.pid}/task/{task}/schedstat") as f:
+                    total += int(f.read().split()[0])
+            except FileNotFoundError:
+                pass  # the thread has ended
+        return total / 1e9
+
+    def rss(self):
+        """Resident bytes."""
+        with open(f"/proc/{self.pid}/status") as f:
+            for line in f:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1]) * 1024
+        return 0
+
+    def end(self):
+        """TERM, and KILL if that is not enough. The exit status."""
+        for sig in (signal.SIGTERM, signal.SIGKILL):
+            if self.process.poll() is None:
+                self.process.send_signal(sig)
+            try:
+                self.process.wait(END_S)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self.process.stderr.close()
+        return self.process.returncode
+
+
+def run(command, cpus, timeout_s):
+    """Runs a program to its end. (stdout, share of a CPU that it used); OSError if it failed."""
+    began = time.monotonic()
+    before = os.times()
+    p = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=pinned(cpus))
+    try:
+        out, err = p.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        raise OSError(f"{command[0]} did not end in {timeout_s} s") from None
+    finally:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+    after = os.times()
+    cpu = after.children_user + after.children_system \
+        - before.children_user - before.children_system
+    if p.returncode != 0:
+        raise OSError(f"{command[0]} ended with {p.returncode}: {err.decode().strip()[-500:]}")
+    return out.decode(), cpu / (time.monotonic() - began)
