@@ -35,6 +35,21 @@ uint16_t ids_pop(struct ids *q)
     return q->at[q->head++ % ARRAY_LEN(q->at)];
 }
 
+bool ids_has(const struct ids *q, uint16_t id)
+{
+    for (uint32_t i = q->head; i != q->tail; i++)
+        if (q->at[i % ARRAY_LEN(q->at)] == id) return true;
+    return false;
+}
+
+void ids_drop(struct ids *q, uint16_t id)
+{
+    for (uint32_t n = ids_len(q); n > 0; n--) {
+        uint16_t x = ids_pop(q);
+        if (x != id) ids_push(q, x);
+    }
+}
+
 void client_init(struct client *c, unsigned index, struct trace *t, struct oracle *o)
 {
     memset(c, 0, sizeof *c);
@@ -140,7 +155,7 @@ static void settle_session(struct client *c)
         c->have = c->ends && c->have == HAVE_NONE ? HAVE_NONE : HAVE_MAYBE;
     }
     if (!c->seat) return;
-    c->seat->gap = true;
+    c->seat->broke_at = c->t->n;
     if (c->have == HAVE_MAYBE) c->seat->muddled = true;
     if (c->have == HAVE_NONE) c->seat->ended = true;
 }
@@ -160,6 +175,7 @@ void client_lost(struct client *c, bool abrupt)
     struct end *e = c->end;
     bool unread = c->phase == CONNECTING;
     trace(c->t, "%s %s", c->name, abrupt ? "breaks off" : "is disconnected");
+    c->harmed |= abrupt;
     part(c);
     if (!unread) {
         end_close(e, abrupt);
@@ -167,6 +183,8 @@ void client_lost(struct client *c, bool abrupt)
     }
     end_break(e); /* a core that is slow may still find CONNECT in there */
     c->stale = e;
+    while (c->nghosts) /* which the CONNECT was to replace */
+        end_close(c->ghost[--c->nghosts], true);
 }
 
 void client_harm(struct client *c)

@@ -20,6 +20,7 @@ struct flight {
     uint16_t id;
     uint8_t qos;
     bool released; /* PUBREC came */
+    bool resent;
     uint8_t here;  /* PUBLISHes on this connection less the answers to them */
 };
 
@@ -117,6 +118,8 @@ void client_lost(struct client *c, bool abrupt);
 uint32_t ids_len(const struct ids *q);
 void ids_push(struct ids *q, uint16_t id);
 uint16_t ids_pop(struct ids *q);
+bool ids_has(const struct ids *q, uint16_t id);
+void ids_drop(struct ids *q, uint16_t id);
 
 static inline bool bit_at(const uint8_t *bits, uint16_t id)
 {

@@ -35,6 +35,8 @@ static void on_connack(struct client *c, const struct heard *h)
     if (!h->session_present || !c->seat || c->seat->ended) new_seat(c);
     if (h->session_present && c->have == HAVE_MAYBE) c->seat->muddled = true;
     c->have = HAVE_SESSION;
+    for (unsigned i = 0; i < c->nflight; i++) /* the session may have known nothing of them */
+        note_at(c->o, c->flight[i].number)->loose |= c->seat->muddled;
     if (h->session_present) client_resend(c);
 }
 
@@ -120,11 +122,12 @@ static void flight_done(struct client *c, struct flight *f)
     memmove(f, f + 1, (--c->nflight - at) * sizeof *f);
 }
 
-/* Answers come in the order of the messages [MQTT-4.6.0-2]. */
+/* Answers come in the order of the messages [MQTT-4.6.0-2] [MQTT-4.6.0-3]. But a PUBREC may still
+ * answer a PUBLISH of the connection before, and come ahead of those to what is sent again. */
 static void check_first(struct client *c, const struct flight *f)
 {
     for (const struct flight *x = c->flight; x < f; x++)
-        if (x->qos == f->qos && x->here && !x->released)
+        if (x->qos == f->qos && x->here && !x->released && (f->qos == 1 || !x->resent))
             broken(c->t, "%s got the answer to message %u before that to %u", c->name, f->number,
                    x->number);
 }
@@ -152,13 +155,16 @@ static void on_pubrec(struct client *c, const struct heard *h)
     }
     if (f && f->qos == 1)
         broken(c->t, "%s got PUBREC for %u, which is QoS 1", c->name, h->id);
-    if (f && f->qos == 2) ids_push(&c->pubrel, h->id);
+    /* A second PUBREC gets a PUBREL as well, but not when the id may be another message's. */
+    if (f && f->qos == 2 && !ids_has(&c->pubrel, h->id)) ids_push(&c->pubrel, h->id);
 }
 
 static void on_pubcomp(struct client *c, const struct heard *h)
 {
     struct flight *f = flight_find(c, h->id);
-    if (f && f->qos == 2 && f->released) flight_done(c, f);
+    if (!f || f->qos != 2 || !f->released) return;
+    flight_done(c, f);
+    ids_drop(&c->pubrel, h->id);
 }
 
 static void on_ack(struct client *c, const struct heard *h)

@@ -92,6 +92,7 @@ void client_resend(struct client *c)
             continue;
         }
         f->here = 1;
+        f->resent = true;
         send_publish(c, f->number, f->id, true);
     }
 }
@@ -106,7 +107,8 @@ bool client_subscribe(struct client *c, unsigned filter, bool shared, uint8_t qo
     x->shared = shared;
     x->filter = (uint8_t)filter;
     x->qos = qos;
-    x->retain_handling = c->v5 && !shared && once_in(5) ? 2 : 0;
+    x->retain_handling = 
+        c->role == ROLE_PLAIN && c->v5 && once_in(5) ? 2 : 0;
     x->asked_at = c->t->n;
     struct say_subscribe s = {.filter = shared ? share_name(filter) : filter_name(filter),
                               .id = client_free_id(c),

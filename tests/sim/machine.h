@@ -25,7 +25,7 @@ struct pipe {
     uint8_t *at;
     uint32_t cap; /* a power of two */
     uint32_t head, tail;
-    uint64_t due_ns; /* before this moment none of them has arrived */
+    uint64_t due_ns; /* before this moment none of them has arrived, except in calm weather */
     bool end;        /* nothing follows them */
 };
 
@@ -90,8 +90,6 @@ bool end_writable(const struct end *e);
 unsigned file_ready(int fd);
 struct file *file_at(int fd);
 
-/* Next moment at which bytes arrive somewhere; UINT64_MAX: none are under way. */
-uint64_t net_next_ns(void);
 bool net_quiet(void); /* no bytes are under way to the broker */
 
 /* ---- sim_reactor.c: sleep

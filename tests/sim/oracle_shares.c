@@ -26,9 +26,9 @@ static void add_seat(struct tally *y, const struct seat *s, const struct subscri
 {
     for (unsigned t = 0; t < TOPICS; t++)
         for (uint32_t i = 0; i < s->live[t].n; i++) {
-            uint32_t number = s->live[t].at[i].number;
-            y->times[number]++;
-            if (s->gap || s->ended) y->losses[number]++;
+            const struct receipt *r = &s->live[t].at[i];
+            y->times[r->number]++;
+            if (r->qos == 1 && r->at < s->broke_at) y->losses[r->number]++;
         }
     bool stays = !s->ended && !s->muddled && x->granted_at != NEVER && x->dropped_at == NEVER;
     if (stays && x->qos > 0 && x->granted_at < y->granted_at) y->granted_at = x->granted_at;
@@ -39,9 +39,9 @@ static void judge_message(struct oracle *o, unsigned share, const struct tally *
                           const struct receipt *r)
 {
     const struct note *n = note_at(o, r->number);
-    uint32_t times = y->times[r->number], routed = n->qos == 1 ? n->sends : 1;
+    uint32_t times = y->times[r->number], routed = n->qos == 1 || n->loose ? n->sends : 1;
     if (n->will) routed = 1;
-    uint32_t most = routed + (n->qos == 1 ? y->losses[r->number] : 0);
+    uint32_t most = routed + y->losses[r->number];
     if (times > most)
         broken(o->t, "message %u went to %u members of %s", r->number, times, share_name(share));
     bool owed = n->qos > 0 && y->kept && !n->will && n->sent_at > y->granted_at;

@@ -52,7 +52,8 @@ uint32_t pipe_room(const struct pipe *p)
 
 uint32_t pipe_arrived(const struct pipe *p)
 {
-    return machine()->now_ns < p->due_ns ? 0 : pipe_len(p);
+    const struct machine *m = machine();
+    return m->now_ns < p->due_ns && !m->calm ? 0 : pipe_len(p);
 }
 
 /* Some of `n`, any number from 1 up. */
@@ -188,24 +189,6 @@ unsigned file_ready(int fd)
     if (end_writable(f->end)) ready |= READY_WRITE;
     if (f->end->broken) ready |= READY_HANGUP;
     return ready;
-}
-
-static uint64_t due_of(const struct pipe *p)
-{
-    return pipe_len(p) && p->due_ns > machine()->now_ns ? p->due_ns : UINT64_MAX;
-}
-
-uint64_t net_next_ns(void)
-{
-    uint64_t next = UINT64_MAX;
-    for (unsigned i = 0; i < FILES_MAX; i++) {
-        const struct file *f = &machine()->file[i];
-        if (f->kind != FILE_CONNECTION) continue;
-        uint64_t in = due_of(&f->end->in), out = due_of(&f->end->peer->in);
-        if (in < next) next = in;
-        if (out < next) next = out;
-    }
-    return next;
 }
 
 bool net_quiet(void)

@@ -12,6 +12,7 @@ enum {
     JUMPS_MAX = 100,       /* waits for a timer while something is outstanding */
     STARVED_STEPS_MAX = 400,
     STEP_NS_MAX = 300000,
+    ROUND_NS = 20000,
     LEAP_NS_MAX = 1500000000,
     WILL_WAIT_S = 10, /* longer than any will's delay */
 };
@@ -54,14 +55,12 @@ static bool round_of_all(struct world *w)
     return any;
 }
 
-/* Nothing moves: on to the next bytes or the next timer. False if there is nothing to wait for. */
+/* Nothing moves: on to the next timer. False if there is nothing to wait for. */
 static bool jump(struct world *w, unsigned *jumps)
 {
-    uint64_t bytes = net_next_ns(), timer = cores_wake_ns(w);
-    if (bytes == UINT64_MAX && ++*jumps > JUMPS_MAX) return false;
-    uint64_t next = bytes < timer ? bytes : timer;
-    if (next == UINT64_MAX) return false;
-    machine()->now_ns = next;
+    uint64_t timer = cores_wake_ns(w);
+    if (timer == UINT64_MAX || ++*jumps > JUMPS_MAX) return false;
+    machine()->now_ns = timer;
     return true;
 }
 
@@ -74,12 +73,9 @@ void world_settle(struct world *w)
             broken(&w->trace, "the cores don't come to rest");
             return;
         }
-        if (round_of_all(w)) continue;
-        if (!cores_asleep(w)) {
-            machine()->now_ns += SPIN_NS; /* one that spins before it sleeps */
-            continue;
-        }
-        if (!anybody_busy(w) && net_next_ns() == UINT64_MAX) return;
+        machine()->now_ns += ROUND_NS;
+        if (round_of_all(w) || !cores_asleep(w)) continue;
+        if (!anybody_busy(w)) return;
         if (!jump(w, &jumps)) name_the_hanging(w);
     }
 }
@@ -170,8 +166,7 @@ static void check_retained(struct world *w)
     client_connect(c, true, true);
     world_settle(w);
     if (over(w)) return;
-    c->v5 ? client_subscribe(c, FILTER_ALL, false, 0) : client_subscribe(c, FILTER_ALL, false, 2);
-    c->seat->sub[0].retain_handling = 0;
+    client_subscribe(c, FILTER_ALL, false, (uint8_t)any_below(3));
     world_settle(w);
     for (unsigned t = 0; t < TOPICS && !over(w); t++) {
         const struct receipts *got = &c->seat->retained[t];
@@ -183,18 +178,14 @@ static void check_retained(struct world *w)
     }
 }
 
-/* Everything goes: retained messages, then sessions. */
+/* Everything goes: sessions, with their wills, and at last what is retained. */
 static void farewell(struct world *w)
 {
     struct client *witness = &w->client[0];
-    for (unsigned t = 0; t < TOPICS; t++) {
-        client_publish(witness, t, 1, true, true);
-        world_settle(w);
-    }
-    for (unsigned i = 0; i < w->clients; i++)
+    for (unsigned i = 1; i < w->clients; i++)
         client_leave(&w->client[i]);
     world_settle(w);
-    for (unsigned i = 0; i < w->clients && !over(w); i++) {
+    for (unsigned i = 1; i < w->clients && !over(w); i++) {
         struct client *c = &w->client[i];
         if (c->have == HAVE_NONE) continue;
         client_connect(c, true, true);
@@ -202,6 +193,12 @@ static void farewell(struct world *w)
         client_leave(c);
         world_settle(w);
     }
+    for (unsigned t = 0; t < TOPICS && !over(w); t++) {
+        client_publish(witness, t, 1, true, true);
+        world_settle(w);
+    }
+    client_leave(witness);
+    world_settle(w);
     wait_s(w, 2);
 }
 
