@@ -141,7 +141,9 @@ unsigned broker_deliver(void *broker)
     }
     work += take_answers(b, n);
     if (n) drop_arrivals(b, n);
-    return work + n + pump_ready(b);
+    work += pump_ready(b);
+    if (b->arrivals || b->ready || b->retain.walk_head) core_turn_again(b->core);
+    return work + n;
 }
 
 void deliver_fini(struct broker *b)

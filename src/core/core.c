@@ -24,7 +24,7 @@ int core_init(struct core *c, const struct core_options *o)
     c->cores = o->cores;
     c->idle = o->idle;
     c->helpers = o->helpers;
-    c->last_work = 1; /* the first turn looks before it sleeps */
+    c->again = true; /* the first turn looks before it sleeps */
     c->mesh = mesh_port_at(o->mesh, o->id);
     wheel_init(&c->wheel, clock_s(&c->clock));
     rng_seed(&c->rng, hash_pair(o->seed, o->id));
@@ -48,12 +48,17 @@ void core_fini(struct core *c)
     pool_free_all(&c->pool);
 }
 
-/* How long this turn may wait for the network. A turn after work, or within the
- * spinning time, only looks; mesh_may_sleep is asked only when we mean it. */
+/* How long this turn may wait for the network. While something is left to do, or within the
+ * spinning time, it only looks. So it does after work if there are other cores: their next
+ * mail is likely near, and finds us awake. Alone we may block at once: what is ready ends
+ * the wait. mesh_may_sleep is asked only when we mean it. */
 static uint64_t sleep_ns(struct core *c)
 {
-    if (c->last_work || c->idle == IDLE_BUSY) return 0;
-    if (c->idle == IDLE_SPIN && c->clock.now_ns - c->idle_since_ns < SPIN_NS) return 0;
+    bool look = c->again || (c->last_work && c->cores > 1);
+    c->again = false;
+    if (look || c->idle == IDLE_BUSY) return 0;
+    bool spins = c->last_work || c->clock.now_ns - c->idle_since_ns < SPIN_NS;
+    if (c->idle == IDLE_SPIN && spins) return 0;
     uint64_t ns = wheel_wait_ns(&c->wheel, c->clock.now_ns);
     return ns && mesh_may_sleep(c->mesh) ? ns : 0;
 }

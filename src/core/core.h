@@ -46,7 +46,8 @@ struct core {
     enum idle idle;
     uint64_t idle_since_ns; /* first turn without work; 0 while busy */
     unsigned last_work;     /* of the previous turn */
-    _Atomic bool stop;      /* set by any thread, then mesh_ring() */
+    bool again;        /* something was left undone that neither socket nor bell will announce */
+    _Atomic bool stop; /* set by any thread, then mesh_ring() */
     struct watch bell;
     struct wheel wheel;
     struct rng rng;
@@ -77,6 +78,13 @@ unsigned core_turn(struct core *c);
 
 /* Turns until `stop`. */
 void core_run(struct core *c);
+
+/* A module that stopped at one of its limits, or was given work after its phase of the turn:
+ * the core turns once more before it may sleep. */
+static inline void core_turn_again(struct core *c)
+{
+    c->again = true;
+}
 
 static inline uint32_t core_now_s(const struct core *c)
 {

@@ -106,6 +106,7 @@ void conn_again(struct conn *c)
     c->flags |= CONN_AGAIN;
     c->again_next = c->net->again;
     c->net->again = c;
+    core_turn_again(c->net->core); /* relief may come after the flush */
 }
 
 static bool last_words_allowed(int why)

@@ -95,6 +95,7 @@ static void note_level(struct conn *c, size_t before)
     if (!(c->flags & CONN_OVER) || c->out.bytes >= half || c->flags & CONN_CLOSING) return;
     c->flags &= (uint16_t)~CONN_OVER;
     if (c->proto->on_drain) c->proto->on_drain(c);
+    core_turn_again(c->net->core); /* what it has for the client waits in the broker */
 }
 
 unsigned conn_flush_run(struct net *n)

@@ -206,7 +206,7 @@ static void bell_that_was_written_for_an_awake_core_is_drained(void **state)
     core_turn(c);
     assert_true(mesh_may_sleep(c->mesh));
     mesh_ring(c->mesh);
-    c->last_work = 1;
+    core_turn_again(c);
     assert_int_equal(core_turn(c), 1);
     assert_int_equal(core_turn(c), 0);
     assert_true(turn_sleeps(c));
@@ -221,6 +221,23 @@ static void timer_ends_the_sleep(void **state)
         core_turn(c);
     assert_string_equal(p->diary, "t");
     assert_in_range(counted(c, C_turns), 1, 3);
+}
+
+static void lone_core_sleeps_right_after_work_unless_something_is_left(void **state)
+{
+    struct pair *p = *state;
+    struct core *c = &p->core[0];
+    c->cores = 1; /* alone, as far as it knows */
+    core_turn(c);
+    c->ops.flush = some_work;
+    core_turn_again(c);
+    assert_false(turn_sleeps(c));
+    c->ops.flush = NULL;
+    c->last_work = 1;
+    assert_true(turn_sleeps(c));
+    c->cores = 2;
+    c->last_work = 1;
+    assert_false(turn_sleeps(c));
 }
 
 static void busy_core_never_sleeps(void **state)
@@ -355,6 +372,7 @@ int main(void)
         WITH_PAIR(ring_of_an_awake_core_keeps_it_up_for_one_turn_only),
         WITH_PAIR(bell_that_was_written_for_an_awake_core_is_drained),
         WITH_PAIR(timer_ends_the_sleep),
+        WITH_PAIR(lone_core_sleeps_right_after_work_unless_something_is_left),
         WITH_PAIR(busy_core_never_sleeps),
         WITH_PAIR(spinning_core_sleeps_when_it_has_spun_in_vain),
         WITH_PAIR(finished_job_wakes_its_core_and_is_done_there),
