@@ -58,6 +58,13 @@ double bench_median(double *v, unsigned n)
     return bench_quantile(v, n, 0.5);
 }
 
+/* Three digits are what such a figure is worth; whole numbers have no more. */
+static int decimals(double v)
+{
+    if (v >= 100 || v == (double)(long)v) return 0;
+    return v < 10 ? 2 : 1;
+}
+
 void bench_report(const struct bench *b, const char *measure, const char *subject,
                   const struct figure *f, size_t n)
 {
@@ -69,7 +76,7 @@ void bench_report(const struct bench *b, const char *measure, const char *subjec
     } else {
         printf("%-10s %-8s", measure, subject);
         for (size_t i = 0; i < n; i++)
-            printf("  %s %-8.4g", f[i].name, f[i].value);
+            printf("  %s %-8.*f", f[i].name, decimals(f[i].value), f[i].value);
         putchar('\n');
     }
     fflush(stdout);
