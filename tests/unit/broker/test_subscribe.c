@@ -215,6 +215,258 @@ a_wildcard_filter_gets_one_retained_value_of_every_owner_and_all_later_ones(void
     try_all(&(struct stage){.topics = 2, .cleared = 1}, 5, true);
 }
 
+/* ---- walks that take more than one turn ---------------------------------------------------------
+ */
+
+enum { RETAINED = 6000 }; /* far more than a walk visits in one turn */
+
+/* The cores turn in all orders while a walk runs past thousands of other topics. */
+static void values_published_while_a_long_walk_runs_come_once_and_in_order(void **state)
+{
+    (void)state;
+    for (unsigned cores = 1; cores <= 2; cores++) {
+        struct stage t = {.topics = 2, .filter = "+/+/v", .cleared = 2};
+        char play[16];
+        t.k = cluster_new(cores, NULL);
+        t.role[1] = t.role[2] = cores - 1;
+        t.pub = client_new(t.k, client_at(t.k, 0, "pub"), 0);
+        t.sub = client_new(t.k, client_at(t.k, cores - 1, "sub"), 0);
+        t.bystander = client_new(t.k, client_at(t.k, cores - 1, "by"), 0);
+        t.topic[0] = "a/first/v";
+        t.topic[1] = "z/last/v";
+        for (unsigned i = 0; i < RETAINED; i++) {
+            char topic[16];
+            snprintf(topic, sizeof topic, "n/%u/w", i);
+            client_say(t.pub, topic, "x", 0, true, 0);
+        }
+        cluster_settle(t.k);
+        stage_of_sub = &t;
+        assert_true(enumerate(&t, play, 0, 5, false) > 20);
+        stage_close(&t);
+    }
+}
+
+/* ---- other ways a question may go
+ * ----------------------------------------------------------------- */
+
+static void pub_retained(struct cluster *k, struct client *p, const char *topic, const char *text)
+{
+    client_say(p, topic, text, 1, true, 1);
+    cluster_settle(k);
+}
+
+/* [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11] [MQTT-3.8.4-3] */
+static void retain_handling_says_when_retained_messages_come(void **state)
+{
+    (void)state;
+    static const unsigned comes[3][3] = {{1, 1, 1}, {1, 0, 0}, {0, 0, 0}};
+    static const char *const filters[] = {"t/1", "t/+"};
+    EACH_SIZE(k)
+    {
+        struct client *p = client_new(k, "p", 0);
+        pub_retained(k, p, "t/1", "kept");
+        for (unsigned f = 0; f < 2; f++)
+            for (uint8_t handling = 0; handling < 3; handling++) {
+                struct client *c = client_new(k, "c", 0);
+                for (unsigned time = 0; time < 3; time++) {
+                    struct sub_request r = {.filter = bytes_str(filters[f]),
+                                            .qos = (uint8_t)time,
+                                            .sub_id = time + 1,
+                                            .retain_handling = handling};
+                    client_forget(c);
+                    assert_int_equal(client_ask(c, &r), time);
+                    cluster_settle(k);
+                    assert_true(c->suback);
+                    assert_int_equal(c->n, comes[handling][time]);
+                    client_pub(k, p, "t/1", "live", 2);
+                    assert_int_equal(c->n, comes[handling][time] + 1);
+                    assert_int_equal(c->note[c->n - 1].qos, time); /* options are replaced */
+                    assert_int_equal(c->note[c->n - 1].ids[0], time + 1);
+                    if (!comes[handling][time]) continue;
+                    assert_true(c->note[0].retain);
+                    assert_int_equal(c->note[0].qos, time < 1 ? time : 1);
+                    assert_int_equal(c->note[0].ids[0], time + 1);
+                }
+                client_free(k, c);
+            }
+        client_free(k, p);
+    }
+}
+
+/* After each number of turns. */
+static void who_unsubscribes_before_the_answer_gets_suback_and_nothing_else(void **state)
+{
+    (void)state;
+    EACH_SIZE(k)
+    {
+        struct client *p = client_new(k, "p", 0);
+        pub_retained(k, p, "t/1", "kept");
+        for (unsigned f = 0; f < 2; f++)
+            for (unsigned turns = 0; turns < 6; turns++) {
+                struct client *c = client_new(k, "c", 0);
+                struct sub_request r = {.filter = f ? BYTES("#") : BYTES("t/1")};
+                client_ask(c, &r);
+                for (unsigned i = 0; i < turns && !c->suback; i++)
+                    cluster_turn(k, i % k->cores);
+                bool before = !c->suback;
+                assert_int_equal(broker_unsubscribe(c->session, r.filter), 0);
+                unsigned had = c->n;
+                cluster_settle(k);
+                assert_true(c->suback);
+                if (before && !f) assert_int_equal(c->n, 0); /* one owner: nothing was held */
+                assert_true(c->n <= had + 1);
+                had = c->n;
+                client_pub(k, p, "t/1", "live", 0);
+                assert_int_equal(c->n, had);
+                client_free(k, c);
+            }
+        client_free(k, p);
+    }
+}
+
+static unsigned abandoned;
+
+static void on_abandoned(struct sub_batch *b)
+{
+    assert_null(b->session);
+    abandoned++;
+}
+
+/* done() is told once, with no session; what was held is freed, late answers do no harm. */
+static void a_connection_may_end_before_the_answers(void **state)
+{
+    (void)state;
+    EACH_SIZE(k)
+    {
+        struct client *p = client_new(k, "p", 0);
+        pub_retained(k, p, "t/1", "kept");
+        for (unsigned expiry_s = 0; expiry_s <= 100; expiry_s += 100)
+            for (unsigned turns = 0; turns < 5; turns++) {
+                struct client *c = client_new(k, "c", expiry_s);
+                struct sub_request r = {.filter = BYTES("t/+"), .qos = 1};
+                struct sub_batch batch = {.session = c->session, .done = on_abandoned};
+                abandoned = 0;
+                broker_subscribe(c->session, &r, &batch);
+                r.filter = BYTES("t/1");
+                broker_subscribe(c->session, &r, &batch);
+                for (unsigned i = 0; i < turns; i++) /* not the home, where SUBACK would go */
+                    if (&k->core[i % k->cores] != c->session->broker->core)
+                        cluster_turn(k, i % k->cores);
+                session_detach(c->session, false);
+                assert_int_equal(abandoned, 1);
+                c->session = NULL;
+                cluster_settle(k);
+                assert_int_equal(abandoned, 1);
+                client_attach(k, c,
+                              &(struct attach){.client_id = BYTES("c"), .expiry_s = expiry_s});
+                assert_int_equal(c->present, expiry_s > 0);
+                assert_int_equal(c->n, 0);
+                assert_int_equal(c->session->holding, 0);
+                client_pub(k, p, "t/1", "live", 1);
+                assert_int_equal(c->n, expiry_s > 0); /* the subscription is in force */
+                session_set_expiry(c->session, 0);
+                client_free(k, c);
+            }
+        client_free(k, p);
+    }
+}
+
+/* What could not be sent before the connection ended comes with the next, after what is older. */
+static void retained_messages_wait_for_the_next_connection_of_the_session(void **state)
+{
+    (void)state;
+    EACH_SIZE(k)
+    {
+        struct client *p = client_new(k, "p", 0), *c = client_new(k, "c", 100);
+        for (unsigned i = 0; i < 20; i++) {
+            char topic[16];
+            snprintf(topic, sizeof topic, "t/%u", i);
+            pub_retained(k, p, topic, "kept");
+        }
+        c->not_ready = true;
+        client_sub(k, c, "t/+", 1);
+        assert_int_equal(c->n, 0);
+        client_pub(k, p, "t/1", "live", 1);
+        client_detach(k, c, false);
+        client_pub(k, p, "t/1", "later", 1);
+        c->not_ready = false;
+        client_attach(k, c, &(struct attach){.client_id = BYTES("c")});
+        assert_int_equal(c->n, 22);
+        for (unsigned i = 0; i < 20; i++)
+            assert_true(c->note[i].retain);
+        assert_string_equal(c->note[20].payload, "live");
+        assert_string_equal(c->note[21].payload, "later");
+        client_free(k, c);
+        client_free(k, p);
+    }
+}
+
+/* ---- batches and limits
+ * ------------------------------------------------------------------------------ */
+
+static void one_packet_may_have_many_filters_and_is_answered_once(void **state)
+{
+    (void)state;
+    enum { FILTERS = 500 };
+    EACH_SIZE(k)
+    {
+        struct client *c = client_new(k, "c", 0), *p = client_new(k, "p", 0);
+        pub_retained(k, p, "f/7/x", "kept");
+        c->batch = (struct sub_batch){.session = c->session, .done = client_subscribed};
+        for (unsigned i = 0; i < FILTERS; i++) {
+            char filter[32];
+            snprintf(filter, sizeof filter, i % 3 ? "f/%u/x" : "f/%u/+", i % 400);
+            struct sub_request r = {.filter = bytes_str(filter), .qos = 1, .retain_handling = 1};
+            assert_int_equal(broker_subscribe(c->session, &r, &c->batch), 1);
+            if (i % 50 == 0) cluster_settle(k); /* answers come before the packet is complete */
+            assert_false(c->suback);
+        }
+        broker_subscribe_end(&c->batch);
+        cluster_settle(k);
+        assert_true(c->suback);
+        assert_int_equal(c->n, 1);
+        client_pub(k, p, "f/7/x", "live", 0);
+        assert_string_equal(client_heard(c), "kept live");
+        client_free(k, c);
+        client_free(k, p);
+    }
+}
+
+static void a_packet_without_filters_for_the_broker_is_answered_too(void **state)
+{
+    (void)state;
+    struct cluster *k = cluster_new(2, NULL);
+    struct client *c = client_new(k, "c", 0);
+    c->batch = (struct sub_batch){.session = c->session, .done = client_subscribed};
+    broker_subscribe_end(&c->batch);
+    assert_true(c->suback);
+    client_free(k, c);
+    cluster_free(k);
+}
+
+static void subscriptions_max_holds_for_new_ones_only(void **state)
+{
+    (void)state;
+    struct broker_options o = BROKER_OPTIONS_DEFAULT;
+    o.subscriptions_max = 3;
+    EACH_CLUSTER(k, &o)
+    {
+        struct client *c = client_new(k, "c", 0);
+        struct sub_request r = {.filter = BYTES("d"), .qos = 2};
+        client_sub(k, c, "a", 0);
+        client_sub(k, c, "b/+", 0);
+        client_sub(k, c, "$share/g/c", 0);
+        assert_int_equal(client_ask(c, &r), -ERR_FULL);
+        assert_true(c->suback);
+        r.filter = BYTES("a");
+        assert_int_equal(client_ask(c, &r), 2);
+        cluster_settle(k);
+        assert_int_equal(broker_unsubscribe(c->session, BYTES("b/+")), 0);
+        client_sub(k, c, "d", 1);
+        client_free(k, c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +475,14 @@ int main(void)
         cmocka_unit_test(a_value_that_is_cleared_meanwhile_does_not_come_back),
         cmocka_unit_test(
             a_wildcard_filter_gets_one_retained_value_of_every_owner_and_all_later_ones),
+        cmocka_unit_test(values_published_while_a_long_walk_runs_come_once_and_in_order),
+        cmocka_unit_test(retain_handling_says_when_retained_messages_come),
+        cmocka_unit_test(who_unsubscribes_before_the_answer_gets_suback_and_nothing_else),
+        cmocka_unit_test(a_connection_may_end_before_the_answers),
+        cmocka_unit_test(retained_messages_wait_for_the_next_connection_of_the_session),
+        cmocka_unit_test(one_packet_may_have_many_filters_and_is_answered_once),
+        cmocka_unit_test(a_packet_without_filters_for_the_broker_is_answered_too),
+        cmocka_unit_test(subscriptions_max_holds_for_new_ones_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
