@@ -5,8 +5,9 @@ import shutil
 
 from .process import free_port
 
-# mosquitto as Debian ships it, but for what it needs to run here at all, and for its log:
-# it would write a line per connection, which Pinion does not.
+# Both as they come, but for what is needed to run here at all, and for their logs: each would
+# write lines for every connection that comes and goes.
+PINION_SETTINGS = ("log.level=warn",)
 MOSQUITTO_CONF = """\
 listener {port} 127.0.0.1
 allow_anonymous true
@@ -17,17 +18,19 @@ log_type error
 def pinion(session, port, cores=1, settings=()):
     """`settings` are KEY=VALUE."""
     command = [session.program("pinion"), "serve", "--port", port, "--set", f"cores={cores}"]
-    for s in settings:
+    for s in (*PINION_SETTINGS, *settings):
         command += ["--set", s]
     return command
 
 
-def mosquitto(session, port):
+def mosquitto(session, port, settings=()):
+    """`settings` are further lines of its configuration."""
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if not program:
         raise FileNotFoundError("mosquitto is not installed")
     conf = session.scratch / f"mosquitto-{port}.conf"
-    conf.write_text(MOSQUITTO_CONF.format(port=port))
+    lines = [MOSQUITTO_CONF.format(port=port), *(s + "\n" for s in settings)]
+    conf.write_text("".join(lines))
     return [program, "-c", conf]
 
 

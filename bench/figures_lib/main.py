@@ -4,6 +4,7 @@
 import argparse
 import pathlib
 import resource
+import signal
 import sys
 
 from . import (generators, measure_callgrind, measure_connects, measure_cores, measure_idle,
@@ -60,7 +61,7 @@ def main():
     o = parse()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    status = 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that children are ended
     with Session(o) as session:
         session.describe_machine()
         for name in o.name or MEASUREMENTS:
@@ -68,6 +69,5 @@ def main():
             try:
                 MEASUREMENTS[name].run(session)
             except Trouble as e:
-                print(f"bench/figures: {name}: {e}", file=sys.stderr)
-                status = 1
-    return status
+                session.trouble(e)
+        return 1 if session.failed else 0

@@ -4,7 +4,7 @@
 import json
 
 from . import process
-from .report import table, verdict
+from .report import number, table, verdict
 from .session import Trouble
 
 BAR = 700  # mails per microsecond
@@ -15,23 +15,32 @@ def run(session):
     command = [program, "--json"] + (["--quick"] if session.quick else [])
     try:
         out, _ = process.run(command, {0, 1}, 300)
-    except OSError as e:
-        raise Trouble(str(e)) from e
-    results = [json.loads(line) for line in out.splitlines()]
-    for r in results:
-        session.record(result=r)
-    show(results)
+        results = [json.loads(line) for line in out.splitlines()]
+        for r in results:
+            session.record(result=r)
+        show_throughput([r for r in results if r["measure"] == "throughput"])
+        show_rest([r for r in results if r["measure"] != "throughput"])
+    except (OSError, ValueError, KeyError) as e:
+        raise Trouble(f"{type(e).__name__}: {e}") from e
 
 
-def show(results):
-    rows = []
-    best = 0
-    for r in results:
-        if r.get("measure") != "throughput":
-            continue
-        speed = r["mails_per_s"] / 1e6
-        best = max(best, speed if r["subject"] != "ck_ring" else 0)
-        rows.append([r["subject"], r.get("slots"), r.get("batch"), speed, r.get("ns_per_mail")])
-    table(["", "slots", "batch", "mails per us", "ns per mail"], rows)
-    print(f"Best of ours: {best:,.0f} mails per microsecond; bar {BAR}: {verdict(best, BAR)}. "
-          "Round trips, growth and wake-ups are in the JSON lines and in bench/micro/rings.")
+def show_throughput(results):
+    """A row per capacity, a column per batch."""
+    columns = list(dict.fromkeys((r["subject"], r["batch"]) for r in results))
+    capacities = list(dict.fromkeys(r["capacity"] for r in results))
+    speed = {(r["capacity"], r["subject"], r["batch"]): r["mails_per_us"] for r in results}
+    table(["mails per us, slots", *(f"{s}, batch {b}" for s, b in columns)],
+          [[number(c), *(speed.get((c, *column)) for column in columns)] for c in capacities])
+    best = max((r["mails_per_us"] for r in results if r["subject"] != "ck_ring"), default=None)
+    plain = max((r["mails_per_us"] for r in results if r["subject"] == "ck_ring"), default=None)
+    print(f"The mesh's ring at best {number(best)} mails per microsecond, plain ck_ring "
+          f"{number(plain)}; bar {BAR}: {verdict(best, BAR)}.\n")
+
+
+def show_rest(results):
+    """Each as it is: name, what was set, what came out."""
+    told = ("bench", "measure", "subject")
+    table(["measure", "subject", "figures"],
+          [[r["measure"], r["subject"],
+            ", ".join(f"{k} {number(v)}" for k, v in r.items() if k not in told)]
+           for r in results])

@@ -6,6 +6,7 @@ figure does not depend on how fast the generator is; each run has a fresh broker
 """
 
 from .report import median_of, ratio, table, times, verdict
+from .session import Trouble
 
 BROKERS = ("pinion", "mosquitto", "floor")
 
@@ -23,8 +24,11 @@ def medians(session, scenario):
     for i in range(session.runs):
         for broker in runs:
             session.progress(f"speed: {scenario.letter}, {broker}, run {i + 1}")
-            runs[broker].append(measure(session, scenario, broker))
-    return {b: median_of(r) for b, r in runs.items()}
+            try:
+                runs[broker].append(measure(session, scenario, broker))
+            except Trouble as e:
+                session.trouble(f"{scenario.letter}: {e}")
+    return {b: median_of(r) for b, r in runs.items() if r}
 
 
 def per_cpu_row(s, got):
@@ -34,7 +38,7 @@ def per_cpu_row(s, got):
     goal = times(s.goal) if s.goal else "-"
     share = ratio(own, floor)
     return [s.letter, own, peer, floor, times(r), bar, goal, verdict(r, s.bar),
-            f"{share:.0%}" if share else "-"]
+            f"{share:.0%}" if share else "-", times(ratio(floor, peer))]
 
 
 def latency_rows(s, got):
@@ -43,15 +47,30 @@ def latency_rows(s, got):
             for b, m in got.items()]
 
 
+def latency_verdict(got):
+    """H: p50 and p99 no worse than mosquitto's."""
+    own, peer = got.get("pinion"), got.get("mosquitto")
+    if not own or not peer:
+        return
+    words = [f"{k[:3]} {own[k]:.1f} us against {peer[k]:.1f}: "
+             f"{verdict(own[k], peer[k], most=True)}" for k in ("p50_us", "p99_us")]
+    print(f"Latency in H, to be no worse than mosquitto's: {'; '.join(words)}.\n")
+
+
 def run(session):
     results = {}
     for s in session.options.scenarios:
         results[s] = medians(session, s)
         session.record(scenario=s.letter, medians=results[s], bar=s.bar, goal=s.goal)
     print("Deliveries per CPU-second of the broker:\n")
-    table(["", "pinion", "mosquitto", "floor", "ratio", "bar", "goal", "bar met", "of floor"],
+    table(["", "pinion", "mosquitto", "floor", "ratio", "bar", "goal", "bar met", "of floor",
+           "floor ratio"],
           [per_cpu_row(s, got) for s, got in results.items()])
     print("The same runs, in more detail (latency is the load's own, but for H, where the rate is "
           "given):\n")
     table(["", "deliveries/s", "broker CPUs", "generator CPUs", "p50 us", "p99 us", "lost",
-           "failed"], [row for s, got in results.items() for row in latency_rows(s, got)])
+           "failed"],
+          [row for s, got in results.items() for row in latency_rows(s, got)])
+    for s, got in results.items():
+        if s.rate:
+            latency_verdict(got)

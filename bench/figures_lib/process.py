@@ -2,20 +2,28 @@
 """A child process: pinned, watched through /proc, ended by its process id."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 START_S = 10
+PORTS = range(20000, 32000)  # below those that Linux gives to clients
 END_S = 20
 
 
 def free_port():
-    """A TCP port of 127.0.0.1 that nobody uses at the moment."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A TCP port of 127.0.0.1 that nobody uses, and that no client gets by chance."""
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise OSError("no free port")
 
 
 def pinned(cpus):
@@ -30,10 +38,10 @@ class Child:
     def __init__(self, name, command, port, cpus):
         self.name = name
         self.port = port
+        self.stderr = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, preexec_fn=pinned(cpus))
-        os.set_blocking(self.process.stderr.fileno(), False)
+            stderr=self.stderr, preexec_fn=pinned(cpus))
 
     @property
     def pid(self):
@@ -54,7 +62,8 @@ class Child:
 
     def said(self):
         """The last of its words on stderr."""
-        return (self.process.stderr.read() or b"").decode(errors="replace").strip()[-500:]
+        self.stderr.seek(0)
+        return self.stderr.read().decode(errors="replace").strip()[-500:]
 
     def cpu_s(self):
         """Seconds of CPU that its threads have used."""
@@ -85,7 +94,7 @@ class Child:
                 break
             except subprocess.TimeoutExpired:
                 continue
-        self.process.stderr.close()
+        self.stderr.close()
         return self.process.returncode
 
 

@@ -27,6 +27,7 @@ class Session:
         self.options = options
         self.runs = options.runs or (1 if options.quick else 3)
         self.measure = ""
+        self.failed = False
         self.json = None
         self.scratch = None
 
@@ -72,6 +73,12 @@ class Session:
             self.json.write("\n")
             self.json.flush()
 
+    def trouble(self, error):
+        """Something could not be measured; the rest goes on."""
+        print(f"bench/figures: {self.measure}: {error}", file=sys.stderr)
+        self.record(trouble=str(error))
+        self.failed = True
+
     def progress(self, text):
         """What happens at the moment, on a terminal only."""
         if sys.stderr.isatty():
@@ -90,8 +97,8 @@ class Session:
             yield child
             if child.process.poll() is not None:
                 raise Trouble(f"{name} ended while it was measured: {child.said()}")
-        except OSError as e:
-            raise Trouble(str(e)) from e
+        except (OSError, ValueError, KeyError) as e:  # the broker, or what a generator printed
+            raise Trouble(f"{name}: {type(e).__name__}: {e}") from e
         finally:
             child.end()
             self.progress("")
@@ -106,12 +113,14 @@ class Session:
                     break
         cpus = len(os.sched_getaffinity(0))
         load = os.getloadavg()[0]
-        print(f"{model}, {cpus} CPUs, Linux {platform.release()}; load average {load:.2f}; "
-              f"generator {self.options.generator.name}; medians of {self.runs}")
+        tcp = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+        print(f"{model}, {cpus} CPUs, Linux {platform.release()}, TCP {tcp}; "
+              f"load average {load:.2f}; generator {self.options.generator.name}; "
+              f"medians of {self.runs}")
         if load > BUSY:
             print("WARNING: others use this machine; figures will be noisy")
         if cpus < 2:
             print("WARNING: broker and generator share one CPU")
         self.measure = "machine"
-        self.record(cpu=model, cpus=cpus, kernel=platform.release(), load=load, runs=self.runs,
-                    quick=self.quick, generator=self.options.generator.name)
+        self.record(cpu=model, cpus=cpus, kernel=platform.release(), tcp=tcp, load=load,
+                    runs=self.runs, quick=self.quick, generator=self.options.generator.name)
