@@ -8,11 +8,12 @@
 #include "app/number.h"
 #include "base/err.h"
 
-int resolve_host(struct sock_addr *a, const char *host, const char *port, char *error)
+int resolve_host(struct sock_addr *a, unsigned max, const char *host, const char *port, char *error)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     uint64_t number;
+    unsigned n = 0;
 
     if (number_parse(NUMBER_COUNT, port, &number) < 0 || number < 1 || number > 65535) {
         snprintf(error, RESOLVE_ERROR, "\"%.40s\" is not a port from 1 to 65535", port);
@@ -23,10 +24,12 @@ int resolve_host(struct sock_addr *a, const char *host, const char *port, char *
         snprintf(error, RESOLVE_ERROR, "%.100s: %s", host, gai_strerror(err));
         return -ERR_ABSENT;
     }
-    *a = (struct sock_addr){.len = found->ai_addrlen};
-    memcpy(&a->ss, found->ai_addr, found->ai_addrlen);
+    for (const struct addrinfo *i = found; i && n < max; i = i->ai_next, n++) {
+        a[n] = (struct sock_addr){.len = i->ai_addrlen};
+        memcpy(&a[n].ss, i->ai_addr, i->ai_addrlen);
+    }
     freeaddrinfo(found);
-    return 0;
+    return (int)n;
 }
 
 enum mqtt_version resolve_version(const char *text)

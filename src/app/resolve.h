@@ -7,9 +7,10 @@
 
 enum { RESOLVE_ERROR = 192 };
 
-/* The first address of `host` (a name or an address). May block. -ERR_ABSENT, -ERR_INVALID with a
- * sentence in error[RESOLVE_ERROR]. */
-int resolve_host(struct sock_addr *a, const char *host, const char *port, char *error);
+/* Up to `max` addresses of `host` (a name or an address), best first. May block. How many, or
+ * -ERR_ABSENT, -ERR_INVALID with a sentence in error[RESOLVE_ERROR]. */
+int resolve_host(struct sock_addr *a, unsigned max, const char *host, const char *port,
+                 char *error);
 
 /* "31", "311", "5" (and "mqttv311" as others write it); 0 for anything else. */
 enum mqtt_version resolve_version(const char *text);

@@ -177,7 +177,7 @@ static int run(const struct command *c, int argc, char **argv)
     }
     if (o.scenario == &bench_pairs) o.subscribers = o.publishers;
     if (o.scenario == &bench_retain) o.threads = 1; /* two links, and one may not miss the other */
-    if (resolve_host(&o.server, target.host, target.port, error) < 0) {
+    if (resolve_host(&o.server, 1, target.host, target.port, error) < 0) {
         fprintf(stderr, "pinion %s: %s\n", c->name, error);
         return EXIT_FAILED;
     }
