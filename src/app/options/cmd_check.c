@@ -18,22 +18,16 @@ static void print_settings(const struct options *o)
                option_at(i)->restart ? "a restart" : "a reload");
 }
 
-static int print_plan(const struct command *c, const struct options *o)
+static void print_plan(const struct cpu_plan *p)
 {
-    struct cpu_plan plan;
-    char error[CPU_ERROR_TEXT], node[16];
+    char node[16];
 
-    if (cpu_plan_make(&plan, o->cores, o->pin, error) < 0) {
-        fprintf(stderr, "pinion %s: %s\n", c->name, error);
-        return EXIT_CONFIG;
-    }
     printf("\n%-6s %-5s %-5s %s\n", "CORE", "CPU", "NODE", "");
-    for (unsigned i = 0; i < plan.cores; i++) {
-        snprintf(node, sizeof node, "%d", plan.node[i]);
-        printf("%-6u %-5u %-5s %s\n", i, plan.cpu[i], plan.node[i] < 0 ? "-" : node,
-               plan.pin ? "pinned" : "not pinned");
+    for (unsigned i = 0; i < p->cores; i++) {
+        snprintf(node, sizeof node, "%d", p->node[i]);
+        printf("%-6u %-5u %-5s %s\n", i, p->cpu[i], p->node[i] < 0 ? "-" : node,
+               p->pin ? "pinned" : "not pinned");
     }
-    return EXIT_OK;
 }
 
 /* docs/configuration.md, so that it can't drift from the table. */
@@ -61,6 +55,8 @@ static void print_markdown(void)
 static int run(const struct command *c, int argc, char **argv)
 {
     struct options o;
+    struct cpu_plan plan;
+    char error[CPU_ERROR_TEXT];
     bool markdown = false;
 
     int status = config_args_load(c, argc, argv, &o, &markdown);
@@ -69,8 +65,13 @@ static int run(const struct command *c, int argc, char **argv)
         print_markdown();
         return EXIT_OK;
     }
+    if (cpu_plan_make(&plan, o.cores, o.pin, error) < 0) {
+        fprintf(stderr, "pinion %s: %s\n", c->name, error);
+        return EXIT_CONFIG;
+    }
     print_settings(&o);
-    return print_plan(c, &o);
+    print_plan(&plan);
+    return EXIT_OK;
 }
 
 const struct command command_check = {

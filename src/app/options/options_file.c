@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "app/options/options.h"
+#include "app/suggest.h"
 #include "base/assert.h"
 #include "base/err.h"
 
@@ -42,9 +43,11 @@ struct file_schema {
     unsigned nsections;
 };
 
-/* What libcyaml had to say: its first sentence, and the place it was at. */
+/* What libcyaml had to say: its first sentence, the place it was at, and the innermost
+ * field that it was in. */
 struct complaint {
     char text[COMPLAINT];
+    char field[COMPLAINT];
     unsigned line;
 };
 
@@ -159,6 +162,7 @@ static unsigned line_of_option(const char *text, const char *key)
 
 static void on_complaint(cyaml_log_t level, void *ctx, const char *format, va_list args)
 {
+    static const char in_field[] = "in mapping field '";
     struct complaint *c = ctx;
     char line[COMPLAINT];
 
@@ -167,23 +171,57 @@ static void on_complaint(cyaml_log_t level, void *ctx, const char *format, va_li
     line[strcspn(line, "\n")] = '\0';
     const char *text = strncmp(line, "Load: ", 6) == 0 ? line + 6 : line;
     const char *at = strstr(line, "(line: ");
+    const char *field = strstr(line, in_field);
+    if (field && !*c->field) {
+        field += sizeof in_field - 1;
+        snprintf(c->field, sizeof c->field, "%.*s", (int)strcspn(field, "'"), field);
+    }
     if (at && c->line == 0) c->line = (unsigned)strtoul(at + 7, NULL, 10);
     if (!at && !*c->text && strncmp(text, "Backtrace", 9) != 0)
         snprintf(c->text, sizeof c->text, "%s", text);
 }
 
-static int refuse_file(struct options *o, const char *path, const char *text,
-                       const struct complaint *c)
+/* The part of `text` behind `start`, or NULL if it starts otherwise. */
+static const char *behind(const char *text, const char *start)
 {
-    static const char unknown[] = "Unexpected key: ";
+    size_t n = strlen(start);
+    return strncmp(text, start, n) == 0 ? text + n : NULL;
+}
 
-    if (strncmp(c->text, unknown, sizeof unknown - 1) != 0)
-        return options_refuse(o, "%s:%u: %s", path, c->line ? c->line : 1,
-                              *c->text ? c->text : "not understood");
-    const char *key = c->text + sizeof unknown - 1;
+static int refuse_key(struct options *o, const char *text, const struct complaint *c,
+                      const char *key)
+{
+    char section[COMPLAINT + 1];
+    struct suggest near = suggest_start(key);
     unsigned line = line_of(text, key, strlen(key), c->line);
-    return options_refuse(o, "%s:%u: there is no setting \"%s\" here; see pinion check", path,
-                          line ? line : c->line, key);
+
+    snprintf(section, sizeof section, *c->field ? "%s." : "%s", c->field);
+    for (unsigned i = 0; i < options_count(); i++) {
+        const char *rest = behind(option_at(i)->key, section);
+        if (rest) suggest_offer(&near, rest);
+    }
+    const char *best = suggest_best(&near);
+    return options_refuse(o, "%s:%u: %s%.80s is not a setting%s%s%s", o->file,
+                          line ? line : c->line, section, key, best ? "; did you mean " : "",
+                          best ? section : "", best ? best : "");
+}
+
+static int refuse_file(struct options *o, const char *text, const struct complaint *c)
+{
+    unsigned line = c->line ? c->line : 1;
+    const char *key = behind(c->text, "Unexpected key: ");
+    const char *wanted = behind(c->text, "Expecting ");
+    const char *syntax = behind(c->text, "libyaml: ");
+
+    if (key) return refuse_key(o, text, c, key);
+    if (wanted)
+        return options_refuse(o, "%s:%u: %s takes %s", o->file, line, c->field,
+                              behind(wanted, "MAPPING")    ? "settings of its own"
+                              : behind(wanted, "SEQUENCE") ? "a list"
+                                                           : "one value");
+    if (syntax)
+        return options_refuse(o, "%s: not YAML, in line %u or after it: %s", o->file, line, syntax);
+    return options_refuse(o, "%s:%u: %s", o->file, line, *c->text ? c->text : "not understood");
 }
 
 /* ---- loading -----------------------------------------------------------------------------------
@@ -219,7 +257,8 @@ static int take_listeners(struct options *o, const struct file_values *v, unsign
     size_t used = 0;
 
     for (unsigned k = 0; k < v->listeners_count && used < sizeof text; k++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s,", v->listeners[k].address);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", k ? ", " : "",
+                                 v->listeners[k].address);
     return options_set(o, i, text, FROM_FILE, line);
 }
 
@@ -257,7 +296,7 @@ int options_load_file(struct options *o, const char *path)
     if (schema) {
         cyaml_err_t bad = cyaml_load_data((const uint8_t *)text, strlen(text), &config,
                                           &schema->root, (cyaml_data_t **)&values, NULL);
-        err = bad == CYAML_OK ? 0 : refuse_file(o, path, text, &complaint);
+        err = bad == CYAML_OK ? 0 : refuse_file(o, text, &complaint);
         if (values) err = take_values(o, values, text);
         cyaml_free(&config, &schema->root, values, 0);
     }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/serve/serve.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/hash.h"
@@ -35,6 +37,41 @@ static int make_shared(struct serve *s, const struct options *o, char *error)
     if (!s->mesh) return refuse(error, err, "mesh");
     s->helpers = helpers_new(o->helper_threads, JOBS_MAX, s->mesh, s->plan.cores, &err);
     if (!s->helpers) return refuse(error, err, "helper_threads");
+    return 0;
+}
+
+/* Cores share their ports with SO_REUSEPORT, and so would another broker of the same user: ask
+ * for each as somebody who does not share. */
+static bool port_is_taken(const struct sock_addr *a)
+{
+    int on = 1;
+    int fd = socket(a->ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) return false;                                 /* listening will tell why */
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on); /* old connections don't count */
+    bool taken = bind(fd, (const struct sockaddr *)&a->ss, a->len) < 0 && errno == EADDRINUSE;
+    close(fd);
+    return taken;
+}
+
+int serve_refuse_address(const struct serve *s, unsigned i, int err, char *error)
+{
+    char address[SOCK_ADDR_TEXT], where[OPTION_TEXT_MAX];
+    int row = option_find("listeners", strlen("listeners"));
+
+    snprintf(error, OPTIONS_ERROR, "listeners: %s (%s): %s",
+             sock_addr_text(&s->listener[i].addr, address),
+             option_origin(s->options, (unsigned)row, where, sizeof where),
+             err == -ERR_BUSY ? "another program listens there; choose another with -p PORT"
+                              : err_text(err));
+    return err;
+}
+
+static int check_ports(const struct serve *s, char *error)
+{
+    for (unsigned i = 0; i < s->options->listeners.n; i++)
+        if (port_is_taken(&s->listener[i].addr))
+            return serve_refuse_address(s, i, -ERR_BUSY, error);
     return 0;
 }
 
@@ -73,6 +110,7 @@ int serve_start(struct serve *s, const struct options *o, char *error)
 
     int err = cpu_plan_make(&s->plan, o->cores, o->pin, error);
     if (err == 0) err = make_shared(s, o, error);
+    if (err == 0) err = check_ports(s, error);
     while (err == 0 && s->started < s->plan.cores)
         err = start_core(s, error);
     if (err == 0) open_gate(s, GATE_OPEN);

@@ -65,6 +65,9 @@ void serve_mail_handlers(mail_fn *handlers[BROKER_MAIL_KINDS]);
 /* Starts all cores and lets them run. 0, or -ERR_X with a sentence in error[OPTIONS_ERROR]. */
 int serve_start(struct serve *s, const struct options *o, char *error);
 
+/* Writes why listener `i` can't listen to error[OPTIONS_ERROR]; returns err. */
+int serve_refuse_address(const struct serve *s, unsigned i, int err, char *error);
+
 /* Ends them and frees all. Also after a failed start. */
 void serve_stop(struct serve *s);
 

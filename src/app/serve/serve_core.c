@@ -4,7 +4,6 @@
  * What each module wants to be called with differs (mail handlers get the broker, net
  * wants itself), so the few adapters between them stand here. */
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "app/serve/serve.h"
@@ -103,19 +102,10 @@ static int start_modules(struct core_modules *m)
 static int start_listening(struct core_modules *m)
 {
     struct serve *s = m->serve;
-    char address[SOCK_ADDR_TEXT];
 
     for (unsigned i = 0; i < s->options->listeners.n; i++) {
         int err = net_listen(m->net, &s->listener[i]);
-        if (err >= 0) continue;
-        char where[OPTION_TEXT_MAX];
-        int row = option_find("listeners", strlen("listeners"));
-        snprintf(s->start_error, OPTIONS_ERROR, "listeners: %s (%s): %s",
-                 sock_addr_text(&s->listener[i].addr, address),
-                 option_origin(s->options, (unsigned)row, where, sizeof where),
-                 err == -ERR_BUSY ? "another program listens there; choose another with -p PORT"
-                                  : err_text(err));
-        return err;
+        if (err < 0) return serve_refuse_address(s, i, err, s->start_error);
     }
     return 0;
 }
