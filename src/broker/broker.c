@@ -140,21 +140,17 @@ void broker_mail_handlers(mail_fn *handlers[BROKER_MAIL_KINDS])
 
 /* ---- publish ------------------------------------------------------------------------------ */
 
-/* To the topic's owner. Takes the caller's use of `m`. If `number` >= 0, session
- * `from` awaits the acceptance with that number. */
-static int publish_to_owner(struct broker *b, struct message *m, struct session *from, int number,
-                            uint32_t account, uint32_t *mailed)
+/* To the topic's owner. Takes the caller's use of `m`. `mail` says who wants to know, if
+ * anybody. -ERR_AGAIN: the owner is another core, and will tell. */
+static int publish_to_owner(struct broker *b, struct message *m, struct mail mail, uint32_t account,
+                            uint32_t *mailed)
 {
     unsigned owner = broker_owner(b, m->topic_hash);
     if (owner == b->core->id) return route_publish(b, m);
 
-    struct mail mail = {.kind = MAIL_PUBLISH, .ptr = m};
-    if (number >= 0) {
-        mail.a = (uint16_t)number;
-        mail.b = from->id;
-        from->await_mail++;
-    }
     uint32_t bytes = (uint32_t)sizeof *m + message_bytes(m);
+    mail.kind = MAIL_PUBLISH;
+    mail.ptr = m;
     message_hand_over(b->core, m);
     *mailed += mesh_send(b->core->mesh, owner, mail, account, bytes);
     return -ERR_AGAIN;
@@ -168,7 +164,7 @@ int broker_publish(struct session *from, const struct publication *p, uint16_t p
     if (!m) return -ERR_NOMEM;
 
     if (p->qos == 0) {
-        publish_to_owner(b, m, from, -1, account, mailed);
+        publish_to_owner(b, m, (struct mail){0}, account, mailed);
         return 0;
     }
     int number = accept_await(from, packet_id, p->qos);
@@ -176,13 +172,17 @@ int broker_publish(struct session *from, const struct publication *p, uint16_t p
         message_unref(b->core, m);
         return number;
     }
-    int status = publish_to_owner(b, m, from, number, account, mailed);
-    if (status != -ERR_AGAIN) accept_settle(from, (uint16_t)number, status);
+    struct mail ask = {.a = (uint16_t)number, .b = from->id};
+    int status = publish_to_owner(b, m, ask, account, mailed);
+    if (status == -ERR_AGAIN)
+        from->await_mail++;
+    else
+        accept_settle(from, ask.a, status);
     return 0;
 }
 
 void broker_publish_message(struct broker *b, struct message *m)
 {
     uint32_t mailed = 0;
-    publish_to_owner(b, m, NULL, -1, 0, &mailed);
+    publish_to_owner(b, m, (struct mail){0}, 0, &mailed);
 }
