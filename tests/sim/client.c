@@ -132,7 +132,8 @@ void client_connect(struct client *c, bool clean, bool plain)
           c->v5 ? 5 : 4, clean, c->ends, c->receive_max, c->will, c->will ? c->will_delay_s : 0);
 }
 
-/* ---- end ---------------------------------------------------------------------------------------- */
+/* ---- end ----------------------------------------------------------------------------------------
+ */
 
 /* What has become of the will, as far as a client can tell. */
 static void settle_will(struct client *c)
@@ -155,6 +156,7 @@ static void settle_session(struct client *c)
         c->have = c->ends && c->have == HAVE_NONE ? HAVE_NONE : HAVE_MAYBE;
     }
     if (!c->seat) return;
+    c->seat->online_since = NEVER;
     c->seat->broke_at = c->t->n;
     if (c->have == HAVE_MAYBE) c->seat->muddled = true;
     if (c->have == HAVE_NONE) c->seat->ended = true;
@@ -234,7 +236,8 @@ static bool bury_ghosts(struct client *c)
     return any;
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------------ */
+/* ---- bytes
+ * ------------------------------------------------------------------------------------------ */
 
 static bool flush(struct client *c)
 {
@@ -266,7 +269,8 @@ static bool move_bytes(struct client *c)
     return any;
 }
 
-/* ---- what it does ------------------------------------------------------------------------------------ */
+/* ---- what it does
+ * ------------------------------------------------------------------------------------ */
 
 static void storm_deed(struct client *c)
 {

@@ -21,7 +21,7 @@ struct flight {
     uint8_t qos;
     bool released; /* PUBREC came */
     bool resent;
-    uint8_t here;  /* PUBLISHes on this connection less the answers to them */
+    uint8_t here; /* PUBLISHes on this connection less the answers to them */
 };
 
 /* SUBSCRIBE or UNSUBSCRIBE without an answer. */
@@ -104,9 +104,15 @@ void client_connect(struct client *c, bool clean, bool plain); /* plain: without
 void client_leave(struct client *c);
 bool client_subscribe(struct client *c, unsigned filter, bool shared, uint8_t qos);
 bool client_publish(struct client *c, unsigned topic, uint8_t qos, bool retain, bool clear);
+
+/* Retains something on topics that nobody asks for by name, so that walks through what is retained
+ * take many turns. What comes of it is not looked at. */
+#define FILL_PREFIX "fill-"
+void client_fill(struct client *c, unsigned from, unsigned to, bool clear);
 void client_harm(struct client *c); /* the network breaks its connection */
 
-/* ---- between its files -------------------------------------------------------------------------- */
+/* ---- between its files --------------------------------------------------------------------------
+ */
 
 void client_hear(struct client *c); /* all whole packets in `in` */
 void client_resend(struct client *c);

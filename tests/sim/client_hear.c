@@ -7,7 +7,8 @@
 #include "base/assert.h"
 #include "client.h"
 
-/* ---- CONNACK ----------------------------------------------------------------------------------- */
+/* ---- CONNACK -----------------------------------------------------------------------------------
+ */
 
 static void new_seat(struct client *c)
 {
@@ -34,13 +35,15 @@ static void on_connack(struct client *c, const struct heard *h)
     c->phase = ONLINE;
     if (!h->session_present || !c->seat || c->seat->ended) new_seat(c);
     if (h->session_present && c->have == HAVE_MAYBE) c->seat->muddled = true;
+    c->seat->online_since = c->t->n;
     c->have = HAVE_SESSION;
     for (unsigned i = 0; i < c->nflight; i++) /* the session may have known nothing of them */
         note_at(c->o, c->flight[i].number)->loose |= c->seat->muddled;
     if (h->session_present) client_resend(c);
 }
 
-/* ---- PUBLISH from the broker --------------------------------------------------------------------- */
+/* ---- PUBLISH from the broker
+ * --------------------------------------------------------------------- */
 
 static uint32_t *last_with(struct seat *s, uint16_t id)
 {
@@ -59,8 +62,7 @@ static bool take_id(struct client *c, const struct heard *h, uint32_t number)
 {
     uint32_t *last = last_with(c->seat, h->id);
     bool again = h->dup && (*last == number || (h->qos == 2 && bit_at(c->got2, h->id)));
-    if (h->dup && !c->resumed)
-        broken(c->t, "%s got a duplicate in a new session", c->name);
+    if (h->dup && !c->resumed) broken(c->t, "%s got a duplicate in a new session", c->name);
     if (bit_at(c->held, h->id))
         broken(c->t, "%s got packet id %u, which is still in use", c->name, h->id);
     if (h->qos == 2 && bit_at(c->got2, h->id) && (!h->dup || *last != number))
@@ -74,8 +76,15 @@ static bool take_id(struct client *c, const struct heard *h, uint32_t number)
     return again;
 }
 
+static bool is_filler(const struct heard *h)
+{
+    return h->topic_n > strlen(FILL_PREFIX) &&
+           memcmp(h->topic, FILL_PREFIX, strlen(FILL_PREFIX)) == 0;
+}
+
 static void on_publish(struct client *c, const struct heard *h)
 {
+    if (is_filler(h)) return;
     int topic = topic_find(h->topic, h->topic_n);
     int64_t number = payload_number(h->payload, h->payload_n);
     trace(c->t, "%s gets %d on %.*s qos=%u retain=%d id=%u dup=%d", c->name, (int)number,
@@ -107,7 +116,8 @@ static void on_pubrel(struct client *c, const struct heard *h)
     ids_push(&c->pubcomp, h->id);
 }
 
-/* ---- answers to our own -------------------------------------------------------------------------------- */
+/* ---- answers to our own
+ * -------------------------------------------------------------------------------- */
 
 static struct flight *flight_find(struct client *c, uint16_t id)
 {
@@ -153,8 +163,7 @@ static void on_pubrec(struct client *c, const struct heard *h)
         f->released = true;
         note_at(c->o, f->number)->acked_at = c->t->n;
     }
-    if (f && f->qos == 1)
-        broken(c->t, "%s got PUBREC for %u, which is QoS 1", c->name, h->id);
+    if (f && f->qos == 1) broken(c->t, "%s got PUBREC for %u, which is QoS 1", c->name, h->id);
     /* A second PUBREC gets a PUBREL as well, but not when the id may be another message's. */
     if (f && f->qos == 2 && !ids_has(&c->pubrel, h->id)) ids_push(&c->pubrel, h->id);
 }
@@ -172,8 +181,7 @@ static void on_ack(struct client *c, const struct heard *h)
     static const char *const names[] = {"PUBACK", "PUBREC", "PUBREL", "PUBCOMP"};
     bool unknown = h->reason == 0x92 && (h->type == P_PUBREL || h->type == P_PUBCOMP);
     trace(c->t, "%s gets %s %u reason=%u", c->name, names[h->type - P_PUBACK], h->id, h->reason);
-    if (h->reason && !unknown)
-        broken(c->t, "%s was refused with reason %u", c->name, h->reason);
+    if (h->reason && !unknown) broken(c->t, "%s was refused with reason %u", c->name, h->reason);
     switch (h->type) {
     case P_PUBACK: on_puback(c, h); break;
     case P_PUBREC: on_pubrec(c, h); break;
@@ -207,7 +215,8 @@ static void on_suback(struct client *c, const struct heard *h)
     c->asked[i] = c->asked[--c->nasked];
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------------ */
+/* ---- all of them
+ * ------------------------------------------------------------------------------------------ */
 
 static void on_packet(struct client *c, const struct heard *h)
 {

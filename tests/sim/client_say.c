@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* client_say.c -- what a client sends of its own accord, and its answers when it likes. */
 #include <assert.h>
+#include <stdio.h>
 
 #include "base/assert.h"
 #include "client.h"
 
-enum { SMALL = 60, OUT_MAX = 65536 };
+enum { SMALL = 60, OUT_MAX = 65536, FILL_NAME_MAX = 32 };
 
-/* ---- packet ids ------------------------------------------------------------------------------- */
+/* ---- packet ids -------------------------------------------------------------------------------
+ */
 
 static bool id_taken(const struct client *c, uint16_t id)
 {
@@ -27,7 +29,8 @@ uint16_t client_free_id(struct client *c)
     return id;
 }
 
-/* ---- PUBLISH ---------------------------------------------------------------------------------- */
+/* ---- PUBLISH ----------------------------------------------------------------------------------
+ */
 
 static uint32_t length_of(uint32_t number)
 {
@@ -60,8 +63,8 @@ static void send_publish(struct client *c, uint32_t number, uint16_t id, bool du
 
 static bool window_full(const struct client *c)
 {
-    unsigned max = c->v5 && c->broker_receive_max < FLIGHTS_MAX ? c->broker_receive_max
-                                                                : FLIGHTS_MAX;
+    unsigned max =
+        c->v5 && c->broker_receive_max < FLIGHTS_MAX ? c->broker_receive_max : FLIGHTS_MAX;
     return c->nflight >= max;
 }
 
@@ -82,6 +85,17 @@ bool client_publish(struct client *c, unsigned topic, uint8_t qos, bool retain, 
     return true;
 }
 
+void client_fill(struct client *c, unsigned from, unsigned to, bool clear)
+{
+    for (unsigned i = from; i < to; i++) {
+        char topic[FILL_NAME_MAX];
+        snprintf(topic, sizeof topic, FILL_PREFIX "%u/z/z/z", i);
+        struct say_publish p = {
+            .topic = topic, .payload = (const uint8_t *)"", .n = clear ? 0 : 1, .retain = true};
+        say_publish(&c->out, c->v5, &p);
+    }
+}
+
 /* What was in flight goes out again, in its first order [MQTT-4.4.0-1]. */
 void client_resend(struct client *c)
 {
@@ -97,18 +111,17 @@ void client_resend(struct client *c)
     }
 }
 
-/* ---- SUBSCRIBE ---------------------------------------------------------------------------------- */
+/* ---- SUBSCRIBE ----------------------------------------------------------------------------------
+ */
 
 bool client_subscribe(struct client *c, unsigned filter, bool shared, uint8_t qos)
 {
-    struct subscribed *x =
-        c->phase == ONLINE && c->nasked < ASKED_MAX ? seat_sub(c->seat) : NULL;
+    struct subscribed *x = c->phase == ONLINE && c->nasked < ASKED_MAX ? seat_sub(c->seat) : NULL;
     if (!x) return false;
     x->shared = shared;
     x->filter = (uint8_t)filter;
     x->qos = qos;
-    x->retain_handling = 
-        c->role == ROLE_PLAIN && c->v5 && once_in(5) ? 2 : 0;
+    x->retain_handling = c->role == ROLE_PLAIN && c->v5 && once_in(5) ? 2 : 0;
     x->asked_at = c->t->n;
     struct say_subscribe s = {.filter = shared ? share_name(filter) : filter_name(filter),
                               .id = client_free_id(c),
@@ -152,7 +165,8 @@ static void subscribe(struct client *c)
     client_subscribe(c, any_below(FILTERS), false, qos);
 }
 
-/* ---- deeds ------------------------------------------------------------------------------------------ */
+/* ---- deeds
+ * ------------------------------------------------------------------------------------------ */
 
 static void publish(struct client *c)
 {
@@ -178,7 +192,8 @@ void client_deed(struct client *c)
     }
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------ */
+/* ---- answers
+ * ------------------------------------------------------------------------------------------ */
 
 /* The oldest of a queue; each kind keeps its order, the kinds among each other don't. */
 static bool answer_one(struct client *c, struct ids *q, enum packet_type type)

@@ -4,7 +4,8 @@
 #include "base/clock.h"
 #include "world.h"
 
-/* ---- making them ------------------------------------------------------------------------------ */
+/* ---- making them ------------------------------------------------------------------------------
+ */
 
 static struct place *place_of(struct broker *b)
 {
@@ -76,8 +77,8 @@ void cores_make(struct world *w, const struct world_options *o)
     struct net_options no = NET_OPTIONS_DEFAULT;
     int err;
     w->cores = o->cores ? o->cores : sizes[any_below(ARRAY_LEN(sizes))];
-    w->mesh = mesh_new(
-        &(struct mesh_options){.cores = w->cores, .ring_slots = 2u << any_below(4)}, &err);
+    w->mesh =
+        mesh_new(&(struct mesh_options){.cores = w->cores, .ring_slots = 2u << any_below(4)}, &err);
     ASSERT(w->mesh);
     broker_mail_handlers(w->handlers);
     w->handlers[MAIL_HANDOVER] = on_handover;
@@ -129,7 +130,8 @@ void cores_free(struct world *w)
     mesh_free(&w->mesh);
 }
 
-/* ---- running them ---------------------------------------------------------------------------------- */
+/* ---- running them
+ * ---------------------------------------------------------------------------------- */
 
 bool cores_run_one(struct world *w, unsigned i)
 {

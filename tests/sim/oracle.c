@@ -51,6 +51,7 @@ struct seat *oracle_seat(struct oracle *o, unsigned client)
     struct seat *s = calloc(1, sizeof *s);
     ASSERT(s);
     s->client = client;
+    s->online_since = NEVER;
     s->next = o->seats;
     o->seats = s;
     return s;

@@ -23,7 +23,7 @@ struct note {
     bool retain;
     bool clear; /* empty payload: it arrives without its number */
     bool will;
-    bool loose; /* the session that knew its packet id may have gone: it may come again */
+    bool loose;  /* the session that knew its packet id may have gone: it may come again */
     int8_t fate; /* of a will: 1 must come, 0 may, -1 must not */
     uint16_t by;
     uint32_t sends;
@@ -56,9 +56,10 @@ struct seat {
     struct seat *next;
     unsigned client;
     bool ended;
-    bool muddled; /* it may be another than we think: owed nothing */
-    bool member;  /* only has shared subscriptions */
-    uint64_t broke_at; /* when it last lost a connection: QoS 0 may be missing; 0: never */
+    uint64_t online_since; /* NEVER: it is not connected */
+    bool muddled;          /* it may be another than we think: owed nothing */
+    bool member;           /* only has shared subscriptions */
+    uint64_t broke_at;     /* when it last lost a connection: QoS 0 may be missing; 0: never */
     struct receipts live[TOPICS], retained[TOPICS];
     struct subscribed sub[SUBS_MAX];
     unsigned nsubs;
@@ -104,7 +105,10 @@ int64_t payload_number(const uint8_t *p, uint32_t n);
 /* When all has come to rest. */
 void oracle_judge(struct oracle *o);
 void oracle_judge_seat(struct oracle *o, const struct seat *s);
-void oracle_judge_shares(struct oracle *o);
+
+/* `strict`: some members may be away. What was sent while another was online, who still is, may
+ * not wait for them, unless it is theirs alone, as QoS 2 in flight is. */
+void oracle_judge_shares(struct oracle *o, bool strict);
 
 /* What must be retained on a topic now: a number, or CLEAR for nothing. */
 uint32_t oracle_retained(const struct oracle *o, unsigned topic);

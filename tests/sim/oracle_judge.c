@@ -186,6 +186,16 @@ static bool retained_fits(struct oracle *o, const struct seat *s, unsigned topic
     }
 }
 
+/* What was retained goes first: it is older than all that is live. */
+static void judge_retained_first(struct oracle *o, const struct seat *s, unsigned topic)
+{
+    const struct receipts *retained = &s->retained[topic], *live = &s->live[topic];
+    if (retained->n && live->n && retained->at[retained->n - 1].at > live->at[0].at)
+        broken(o->t, "client %u got message %u on %s before message %u, which was retained",
+               s->client, live->at[0].number, topic_name(topic),
+               retained->at[retained->n - 1].number);
+}
+
 /* The receipts are a piece of the order: from the boundary that the subscription drew, up to
  * the end, without a hole. */
 static void judge_piece(struct oracle *o, const struct seat *s, unsigned topic)
@@ -194,6 +204,7 @@ static void judge_piece(struct oracle *o, const struct seat *s, unsigned topic)
     struct claim c;
     bool whole = false;
     if (!claim_of(o, s, topic, &c)) return;
+    if (c.first) judge_retained_first(o, s, topic);
     for (uint32_t start = 0; start <= order->n; start++) {
         bool fits = matches_from(order, &s->live[topic], &c, start);
         whole |= fits;
@@ -240,5 +251,5 @@ void oracle_judge(struct oracle *o)
         judge_publishers(o, t);
     for (const struct seat *s = o->seats; s; s = s->next)
         oracle_judge_seat(o, s);
-    oracle_judge_shares(o);
+    oracle_judge_shares(o, false);
 }

@@ -12,6 +12,8 @@ struct tally {
     uint32_t *losses;    /* of them, to members whose connection broke at some time */
     uint64_t granted_at; /* since when there was a member that stays to the end */
     bool kept;
+    bool strict;
+    uint64_t online_since; /* of the members that are online, the first */
 };
 
 static const struct subscribed *member_sub(const struct seat *s, unsigned share)
@@ -30,9 +32,12 @@ static void add_seat(struct tally *y, const struct seat *s, const struct subscri
             y->times[r->number]++;
             if (r->qos == 1 && r->at < s->broke_at) y->losses[r->number]++;
         }
+    uint64_t since = x->granted_at > s->online_since ? x->granted_at : s->online_since;
+    if (x->dropped_at == NEVER && since < y->online_since) y->online_since = since;
     bool stays = !s->ended && !s->muddled && x->granted_at != NEVER && x->dropped_at == NEVER;
     if (stays && x->qos > 0 && x->granted_at < y->granted_at) y->granted_at = x->granted_at;
-    if (x->qos == 0 || s->ended) y->kept = false; /* what it took with it is gone */
+    if (x->qos == 0 || s->ended) y->kept = false;             /* what it took with it is gone */
+    if (y->strict && x->dropped_at != NEVER) y->kept = false; /* what it had stays in flight */
 }
 
 static void judge_message(struct oracle *o, unsigned share, const struct tally *y,
@@ -45,13 +50,14 @@ static void judge_message(struct oracle *o, unsigned share, const struct tally *
     if (times > most)
         broken(o->t, "message %u went to %u members of %s", r->number, times, share_name(share));
     bool owed = n->qos > 0 && y->kept && !n->will && n->sent_at > y->granted_at;
+    if (y->strict) owed &= n->qos == 1 && n->sent_at > y->online_since;
     if (owed && y->granted_at != NEVER && times == 0)
         broken(o->t, "message %u went to no member of %s", r->number, share_name(share));
 }
 
-static void judge_share(struct oracle *o, unsigned share)
+static void judge_share(struct oracle *o, unsigned share, bool strict)
 {
-    struct tally y = {.granted_at = NEVER, .kept = true};
+    struct tally y = {.granted_at = NEVER, .kept = true, .strict = strict, .online_since = NEVER};
     y.times = calloc(o->notes + 1, sizeof *y.times);
     y.losses = calloc(o->notes + 1, sizeof *y.losses);
     ASSERT(y.times && y.losses);
@@ -68,8 +74,8 @@ static void judge_share(struct oracle *o, unsigned share)
     free(y.losses);
 }
 
-void oracle_judge_shares(struct oracle *o)
+void oracle_judge_shares(struct oracle *o, bool strict)
 {
     for (unsigned i = 0; i < SHARES; i++)
-        judge_share(o, i);
+        judge_share(o, i, strict);
 }

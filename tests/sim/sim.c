@@ -137,6 +137,7 @@ int main(int argc, char **argv)
     the_world = aligned_alloc(_Alignof(struct world), sizeof *the_world);
     if (!the_world) return 2;
     memset(the_world, 0, sizeof *the_world);
+    setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGABRT, on_abort);
     signal(SIGSEGV, on_abort);
     for (uint64_t seed = w.from; seed <= w.to; seed++) {

@@ -8,11 +8,13 @@
 #include "base/clock.h"
 
 enum {
-    ROUNDS_MAX = 200000,   /* to come to rest */
-    JUMPS_MAX = 100,       /* waits for a timer while something is outstanding */
+    ROUNDS_MAX = 200000, /* to come to rest */
+    JUMPS_MAX = 100,     /* waits for a timer while something is outstanding */
     STARVED_STEPS_MAX = 400,
     STEP_NS_MAX = 300000,
     ROUND_NS = 20000,
+    FILL_AT_ONCE = 500,
+    FILLERS = 4 * FILL_AT_ONCE,
     LEAP_NS_MAX = 1500000000,
     WILL_WAIT_S = 10, /* longer than any will's delay */
 };
@@ -88,7 +90,8 @@ static void wait_s(struct world *w, unsigned seconds)
     }
 }
 
-/* ---- storm ---------------------------------------------------------------------------------------- */
+/* ---- storm
+ * ---------------------------------------------------------------------------------------- */
 
 static void run_a_core(struct world *w)
 {
@@ -107,6 +110,36 @@ static void time_passes(struct world *w)
         if (w->place[i].starved) w->place[i].starved--;
 }
 
+/* Runs all cores but `without` until they sleep, with no news from the clients. */
+static void run_until_asleep(struct world *w, unsigned without)
+{
+    for (unsigned rounds = 0; rounds < ROUNDS_MAX; rounds++) {
+        bool any = false;
+        machine()->now_ns += ROUND_NS;
+        for (unsigned i = 0; i < w->cores; i++)
+            if (i != without) any |= cores_run_one(w, i);
+        if (!any) return;
+    }
+    broken(&w->trace, "the cores don't fall asleep");
+}
+
+/* The clients pause, and one core is slow: the others fill its rings and fall asleep. When it
+ * has caught up, it must have woken whoever still had something for it. */
+static void lull(struct world *w)
+{
+    run_until_asleep(w, any_below(w->cores));
+    run_until_asleep(w, w->cores);
+    uint64_t sent = 0, taken = 0;
+    for (unsigned i = 0; i < w->cores; i++) {
+        struct mesh_counts m = mesh_counts(w->place[i].core.mesh);
+        sent += m.sent;
+        taken += m.taken;
+    }
+    if (sent != taken)
+        broken(&w->trace, "%llu mails wait while all cores sleep",
+               (unsigned long long)(sent - taken));
+}
+
 static void storm(struct world *w, unsigned steps)
 {
     machine()->calm = false;
@@ -115,13 +148,15 @@ static void storm(struct world *w, unsigned steps)
             run_a_core(w);
         client_act(&w->client[any_below(w->clients)], true);
         if (once_in(250)) client_harm(&w->client[any_below(w->clients)]);
+        if (once_in(100)) lull(w);
         time_passes(w);
     }
     for (unsigned i = 0; i < w->cores; i++)
         w->place[i].starved = 0;
 }
 
-/* ---- before and after ------------------------------------------------------------------------------- */
+/* ---- before and after
+ * ------------------------------------------------------------------------------- */
 
 static void add_client(struct world *w, enum role role)
 {
@@ -132,16 +167,27 @@ static void add_client(struct world *w, enum role role)
     if (role == ROLE_WITNESS || role == ROLE_CHECKER) c->lasting = false;
 }
 
+static void fill(struct world *w, bool clear)
+{
+    for (unsigned i = 0; i < w->fillers && !over(w); i += FILL_AT_ONCE) {
+        client_fill(&w->client[0], i, i + FILL_AT_ONCE, clear);
+        world_settle(w);
+    }
+}
+
 static void begin(struct world *w)
 {
     add_client(w, ROLE_WITNESS);
     struct client *witness = &w->client[0];
     client_connect(witness, true, true);
     world_settle(w);
+    if (witness->phase != ONLINE) broken(&w->trace, "the first client is not let in");
     if (over(w)) return;
     w->oracle.witness = witness->seat;
     client_subscribe(witness, FILTER_ALL, false, 2);
     world_settle(w);
+    if (once_in(12)) w->fillers = FILLERS;
+    fill(w, false);
     unsigned plain = 3 + any_below(10), members = any_below(8);
     while (plain--)
         add_client(w, ROLE_PLAIN);
@@ -197,6 +243,7 @@ static void farewell(struct world *w)
         client_publish(witness, t, 1, true, true);
         world_settle(w);
     }
+    fill(w, true);
     client_leave(witness);
     world_settle(w);
     wait_s(w, 2);
@@ -227,6 +274,7 @@ static void tell(struct world *w, const struct world_options *o)
     if (!over(w)) storm(w, o->steps);
     world_settle(w);
     if (!over(w)) wait_s(w, WILL_WAIT_S);
+    if (!over(w)) oracle_judge_shares(&w->oracle, true);
     if (!over(w)) return_all(w);
     if (!over(w)) oracle_judge(&w->oracle);
     if (!over(w)) check_retained(w);

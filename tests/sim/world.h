@@ -26,7 +26,7 @@ struct place {
     struct broker *broker;
     struct mqtt_core *mqtt;
     struct fiber *fiber;
-    uint32_t starved;    /* steps for which it gets no turn */
+    uint32_t starved;     /* steps for which it gets no turn */
     size_t bytes_at_rest; /* of its pool, before anybody came */
 };
 
@@ -40,13 +40,15 @@ struct world {
     struct listener listener;
     unsigned cores, clients;
     struct client client[CLIENTS_MAX];
+    unsigned fillers; /* topics with something retained that nobody looks at */
     uint64_t turns;
 };
 
 /* Runs it. False if a promise was broken: trace.broken says which. */
 bool world_run(struct world *w, const struct world_options *o);
 
-/* ---- between its files ------------------------------------------------------------------------ */
+/* ---- between its files ------------------------------------------------------------------------
+ */
 
 /* cores.c */
 void cores_make(struct world *w, const struct world_options *o);
