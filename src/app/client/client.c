@@ -161,7 +161,7 @@ int client_receive(struct client *c, struct mqtt_frame *f, uint64_t until_ms)
 {
     for (;;) {
         uint32_t need = 0;
-        struct bytes in = bytes_of(c->in + c->in_from, c->in_len - c->in_from);
+        struct bytes in = bytes_skip(bytes_of(c->in, c->in_len), c->in_from);
         long n = in.n ? mqtt_frame_next(in, MQTT_VARINT_MAX, f, &need) : 0;
         if (n < 0) return client_refuse(c, -ERR_MALFORMED, "what the broker sent is not MQTT");
         if (n > 0) {
