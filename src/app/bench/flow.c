@@ -155,7 +155,7 @@ static uint64_t closed_loop(struct worker *w, struct flow_turn *t)
         f->dirty = false;
         fill(w, f);
     }
-    return alone ? UINT64_MAX : 0;
+    return alone || !own_flow(w, 0) ? UINT64_MAX : 0;
 }
 
 /* Sends what is due; sleeps only if the next is far off, since the clock of a sleep is coarse. */
