@@ -2,6 +2,7 @@
 #include "app/serve/serve.h"
 
 #include <errno.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,11 @@ static int make_shared(struct serve *s, const struct options *o, char *error)
         s->listener[i] =
             (struct listener){.addr = o->listeners.at[i], .proto = &mqtt_proto, .index = i};
 
-    s->cores = calloc(s->plan.cores, sizeof *s->cores);
+    size_t bytes = s->plan.cores * sizeof *s->cores;
+    s->cores =
+        aligned_alloc(alignof(struct core_modules), bytes); /* counters want their own lines */
     if (!s->cores) return refuse(error, -ERR_NOMEM, "cores");
+    memset(s->cores, 0, bytes);
     s->mesh = mesh_new(&mo, &err);
     if (!s->mesh) return refuse(error, err, "mesh");
     s->helpers = helpers_new(o->helper_threads, JOBS_MAX, s->mesh, s->plan.cores, &err);
