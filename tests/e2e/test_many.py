@@ -3,6 +3,7 @@
 
 import collections
 import threading
+import time
 
 from lib.claims import claim, eventually, holds, same
 from lib.client import V5, V311, Client
@@ -72,7 +73,7 @@ def everybody_talks_to_everybody(t):
 def clients_that_connect_at_once_are_shared_out_among_all_cores(t, cores_of_broker):
     from lib.broker import serve
     broker = serve(t, cores=cores_of_broker)
-    before = sum(broker.connections_per_core())
+    before = settled(broker)
     clients = [t.keep(RawClient(broker.port, V5)) for _ in range(CLIENTS)]
     threads = [threading.Thread(target=c.connect, args=(t.name(f"c{i}"),))
                for i, c in enumerate(clients)]
@@ -87,6 +88,19 @@ def clients_that_connect_at_once_are_shared_out_among_all_cores(t, cores_of_brok
     for i, c in enumerate(clients): # moved or not, each is served
         same("SUBACK", c.ask(subscribe(V5, 1, [(t.topic(f"{i}"), 0)])).type, 9)
         same("PUBLISH", c.ask(publish(V5, t.topic(f"{i}"), b"x")).type, 3)
+
+
+def settled(broker):
+    """How many sockets the cores watch once the probe of its start is forgotten."""
+    counts = []
+
+    def twice_the_same():
+        counts.append(sum(broker.connections_per_core()))
+        time.sleep(0.3)
+        return counts[-1] == sum(broker.connections_per_core())
+
+    eventually("a quiet broker", twice_the_same)
+    return counts[-1]
 
 
 def watched(broker, n):
