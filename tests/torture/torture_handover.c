@@ -298,7 +298,7 @@ static void check(struct client *c, const uint8_t *p, size_t n)
 
 static bool has_heard(const struct client *c, uint32_t upto)
 {
-    return c->heard >= sizeof c->first && c->heard - sizeof c->first + c->first == (size_t)upto;
+    return c->heard >= sizeof c->first && c->heard - sizeof c->first + c->first >= (size_t)upto;
 }
 
 /* The broker's side has closed. Nothing but a reset may take what it had to say. */
