@@ -5,6 +5,7 @@ import collections
 import threading
 import time
 
+from lib.broker import serve
 from lib.claims import claim, eventually, holds, same
 from lib.client import V5, V311, Client
 from lib.wire import RawClient, publish, subscribe, u16
@@ -71,7 +72,6 @@ def everybody_talks_to_everybody(t):
 
 @claim(cores=(0,), cores_of_broker=(1, 2, 4, 16), heavy=True)
 def clients_that_connect_at_once_are_shared_out_among_all_cores(t, cores_of_broker):
-    from lib.broker import serve
     broker = serve(t, cores=cores_of_broker)
     before = settled(broker)
     clients = [t.keep(RawClient(broker.port, V5)) for _ in range(CLIENTS)]
@@ -108,21 +108,17 @@ def watched(broker, n):
     return counts if sum(counts) == n else None
 
 
-@claim(heavy=True)
-def clients_that_come_and_go_leave_nothing_behind(t):
-    """The broker has no more descriptors after 300 connections, half of them cut off."""
-    def one(i):
-        raw = RawClient(t.broker.port, V5)
+@claim(cores=(0,), cores_of_broker=(1, 4), heavy=True)
+def clients_that_come_and_go_leave_nothing_behind(t, cores_of_broker):
+    """The cores watch no more sockets after 300 connections, half of them cut off."""
+    broker = serve(t, cores=cores_of_broker)
+    before = settled(broker)
+    for i in range(300):
+        raw = RawClient(broker.port, V5)
         raw.connect(t.name(f"g{i}"))
         if i % 2:
             raw.ask(subscribe(V5, 1, [(t.topic("#"), 1)]))
             raw.send(b"\xe0\x00")
             raw.until_closed()
         raw.end()
-
-    for i in range(300):
-        one(i)
-    probe = Client(t, "probe").open()
-    probe.subscribe(t.topic("#"), 2)
-    probe.publish(t.topic("alive"), b"x", 2)
-    probe.exactly(1)
+    eventually("only listeners are watched", lambda: watched(broker, before))

@@ -4,9 +4,10 @@
 import time
 
 from lib import mosquitto
+from lib.broker import serve
 from lib.claims import between, claim, holds, same
 from lib.client import V5, V311, Client
-from lib.wire import RawClient, publish, string, subscribe, u16
+from lib.wire import RawClient, connect, publish, string, subscribe, u16
 
 USERS = [("color", "red"), ("color", "blue"), ("a", ""), ("\u00fc", "\u20ac")]
 KEPT = {"ContentType": "application/json", "ResponseTopic": "answers/here",
@@ -179,7 +180,6 @@ def receive_maximum_of_the_subscriber_is_kept(t):
 
 @claim(cores=(0,), cores_of_broker=(1, 4))
 def receive_maximum_of_the_broker_is_told_and_enforced(t, cores_of_broker):
-    from lib.broker import serve
     broker = serve(t, "limits.receive=5", cores=cores_of_broker)
     raw = t.keep(RawClient(broker.port, V5))
     connack = raw.connect(t.name("pub"))
@@ -207,7 +207,6 @@ def puback_tells_that_nobody_subscribed_or_nothing_at_all(t):
 @claim()
 def unknown_authentication_method_is_refused(t):
     raw = t.keep(RawClient(t.broker.port, V5))
-    from lib.wire import connect
     raw.send(connect(V5, t.name("auth"), raw=b"\x15" + string("NO-SUCH-METHOD")))
     packets = raw.until_closed()
     same("CONNACK", [(p.type, p.body[1]) for p in packets], [(2, 0x8c)])

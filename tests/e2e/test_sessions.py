@@ -4,8 +4,10 @@
 import time
 
 from lib import mosquitto
+from lib.broker import serve
 from lib.claims import claim, same
 from lib.client import V5, V31, V311, Client
+from lib.wire import RawClient, packet, publish, publish_id, subscribe
 
 FOREVER = 0xffffffff
 TAKEN_OVER = 0x8e
@@ -123,7 +125,6 @@ def of_many_clients_with_one_name_one_stays(t):
 
 @claim(qos=(1, 2))
 def unacknowledged_message_is_sent_again_after_reconnect(t, qos):
-    from lib.wire import RawClient, publish_id, subscribe
     raw = t.keep(RawClient(t.broker.port, V311))
     raw.connect(t.name("lazy"), clean=False)
     raw.ask(subscribe(V311, 1, [(t.topic("again"), qos)]))
@@ -142,7 +143,6 @@ def unacknowledged_message_is_sent_again_after_reconnect(t, qos):
 
 @claim()
 def qos_2_message_sent_twice_by_a_publisher_arrives_once(t):
-    from lib.wire import RawClient, packet, publish
     sub = Client(t, "sub").open()
     sub.subscribe(t.topic("once"), 2)
     raw = t.keep(RawClient(t.broker.port, V311))
@@ -159,8 +159,7 @@ def qos_2_message_sent_twice_by_a_publisher_arrives_once(t):
 
 
 @claim(cores=(0,), cores_of_broker=(1, 4))
-def full_queue_drops_the_newest_or_oldest_but_the_broker_goes_on(t, cores_of_broker):
-    from lib.broker import serve
+def full_queue_keeps_as_many_as_it_may_and_their_order(t, cores_of_broker):
     broker = serve(t, "limits.queue_messages=10", cores=cores_of_broker)
     sub = Client(t, "sub", V311, clean=False, broker=broker).open()
     sub.subscribe(t.topic("full"), 1)

@@ -3,6 +3,10 @@
 
 import time
 
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCodes
+
+from lib.broker import serve
 from lib.claims import between, claim, same
 from lib.client import V5, V31, V311, Client, properties
 from lib.wire import RawClient
@@ -42,14 +46,9 @@ def will_is_not_published_after_disconnect(t, version):
 @claim()
 def disconnect_can_ask_for_the_will(t):
     mourner = Mourner(t)
-    Client(t, "leaving", will=will(t)).open().close(_reason(WITH_WILL))
+    reason = ReasonCodes(PacketTypes.DISCONNECT, identifier=WITH_WILL)
+    Client(t, "leaving", will=will(t)).open().close(reason)
     same("will", mourner.exactly(1)[0].payload, b"gone")
-
-
-def _reason(number):
-    from paho.mqtt.packettypes import PacketTypes
-    from paho.mqtt.reasoncodes import ReasonCodes
-    return ReasonCodes(PacketTypes.DISCONNECT, identifier=number)
 
 
 @claim()
@@ -138,7 +137,6 @@ def client_that_pings_stays(t):
 
 @claim(cores=(0,), cores_of_broker=(1, 4))
 def granted_keep_alive_can_be_limited(t, cores_of_broker):
-    from lib.broker import serve
     broker = serve(t, "mqtt.keep_alive_max=30s", cores=cores_of_broker)
     asked = Client(t, "asked", keep_alive=120, broker=broker).open()
     same("keep alive told", asked.connack[2].ServerKeepAlive, 30)

@@ -29,9 +29,11 @@ def spawn(argv, **more):
 def end_all():
     """Kills whatever spawn() has started and still runs: for ends that nobody expected."""
     with _lock:
-        for process in _running:
-            if process.poll() is None:
-                process.kill()
+        left = [process for process in _running if process.poll() is None]
+    for process in left:
+        process.kill()
+    for process in left:
+        process.wait(5)
 
 
 def free_port():
