@@ -105,9 +105,10 @@ int ask_owners(struct sub *sub, const struct sub_request *r, struct sub_batch *b
 
 void ask_begin(struct session *s, struct sub_batch *batch)
 {
-    for (struct sub_batch *x = s->batches; x; x = x->next)
-        if (x == batch) return;
+    if (batch->link) return;
     batch->next = s->batches;
+    batch->link = &s->batches;
+    if (batch->next) batch->next->link = &batch->next;
     s->batches = batch;
     batch->waiting++; /* the packet itself, until broker_subscribe_end */
 }
@@ -135,10 +136,8 @@ static void pass_backlog(struct session *s, const struct sub_batch *batch)
 static void batch_done(struct sub_batch *batch)
 {
     struct session *s = batch->session;
-    struct sub_batch **at = &s->batches;
-    while (*at != batch)
-        at = &(*at)->next;
-    *at = batch->next;
+    *batch->link = batch->next;
+    if (batch->next) batch->next->link = batch->link;
     if (batch->held) s->holding--;
     struct sub_batch held = *batch; /* done() frees the batch */
     batch->done(batch);
@@ -159,6 +158,7 @@ void subscribe_forget_batches(struct session *s)
     while (s->batches) {
         struct sub_batch *batch = s->batches;
         s->batches = batch->next;
+        if (batch->next) batch->next->link = &s->batches;
         for (struct asking *a = batch->askings; a; a = a->batch_next)
             a->batch = NULL;
         drop_held(s->broker, batch);

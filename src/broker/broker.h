@@ -83,15 +83,15 @@ void broker_publish_message(struct broker *b, struct message *m);
 
 /* ---- subscribe -------------------------------------------------------------------------- */
 
-/* One SUBSCRIBE packet under way. The caller embeds it and keeps it until `done`
- * (or until subscribe_abandon). */
+/* One SUBSCRIBE packet under way. The caller embeds it, all zero but for the first two, and
+ * keeps it until `done`. */
 struct sub_batch {
     struct session *session;
     void (*done)(struct sub_batch *b); /* every filter is in force: answer now. Runs at home. */
     uint32_t waiting;                  /* filters that owners have not answered */
     struct backlog *held, *held_tail;  /* retained messages, passed on after done() */
     struct asking *askings;            /* what those filters wait for */
-    struct sub_batch *next;            /* on session->batches */
+    struct sub_batch *next, **link;    /* on session->batches */
 };
 
 struct sub_request {

@@ -102,12 +102,17 @@ static void who_unsubscribes_and_subscribes_at_once_is_subscribed(void **state)
         struct client *c = client_new(k, "c", 0), *p = client_new(k, "p", 0);
         struct sub_request r = {.filter = BYTES("t/+")};
         client_sub(k, c, "t/+", 0);
+        struct sub_batch batch[20];
         for (unsigned i = 0; i < 20; i++) {
+            batch[i] = (struct sub_batch){.session = c->session, .done = client_subscribed};
+            c->suback = false;
             broker_unsubscribe(c->session, BYTES("t/+"));
-            client_ask(c, &r);
+            broker_subscribe(c->session, &r, &batch[i]);
+            broker_subscribe_end(&batch[i]);
         }
         cluster_settle(k);
         assert_true(c->suback);
+        assert_null(c->session->batches);
         client_pub(k, p, "t/1", "x", 0);
         assert_string_equal(client_heard(c), "x");
         client_free(k, c);
