@@ -153,13 +153,13 @@ static void settle_session(struct client *c)
     if (c->phase != CONNECTING) {
         c->have = c->ends ? HAVE_NONE : HAVE_SESSION;
     } else if (c->clean || c->have == HAVE_NONE) {
+        c->renew = c->have != HAVE_NONE; /* whatever there is, it is not to be used */
         c->have = c->ends && c->have == HAVE_NONE ? HAVE_NONE : HAVE_MAYBE;
     }
     if (!c->seat) return;
     c->seat->online_since = NEVER;
     c->seat->broke_at = c->t->n;
-    if (c->have == HAVE_MAYBE) c->seat->muddled = true;
-    if (c->have == HAVE_NONE) c->seat->ended = true;
+    if (c->have != HAVE_SESSION) c->seat->ended = true;
 }
 
 /* The connection is no longer ours. What to do with its end is the caller's matter. */
@@ -275,7 +275,8 @@ static bool move_bytes(struct client *c)
 static void storm_deed(struct client *c)
 {
     if (c->phase == AWAY) {
-        if (!c->stale && once_in(8)) client_connect(c, !c->lasting || once_in(12), false);
+        if (!c->stale && once_in(8))
+            client_connect(c, c->renew || !c->lasting || once_in(12), false);
         return;
     }
     if (c->role == ROLE_WITNESS) return;

@@ -77,6 +77,7 @@ struct client {
 
     /* The session, as far as we know. */
     enum have have;
+    bool renew; /* the next CONNECT must be clean: that of the last one got lost */
     struct seat *seat;
     uint8_t got2[IDS / 8]; /* QoS 2 ids that came and are not released */
     struct flight flight[FLIGHTS_MAX];

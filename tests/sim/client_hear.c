@@ -34,11 +34,9 @@ static void on_connack(struct client *c, const struct heard *h)
     c->resumed = h->session_present;
     c->phase = ONLINE;
     if (!h->session_present || !c->seat || c->seat->ended) new_seat(c);
-    if (h->session_present && c->have == HAVE_MAYBE) c->seat->muddled = true;
     c->seat->online_since = c->t->n;
     c->have = HAVE_SESSION;
-    for (unsigned i = 0; i < c->nflight; i++) /* the session may have known nothing of them */
-        note_at(c->o, c->flight[i].number)->loose |= c->seat->muddled;
+    c->renew = false;
     if (h->session_present) client_resend(c);
 }
 

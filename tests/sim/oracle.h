@@ -23,7 +23,6 @@ struct note {
     bool retain;
     bool clear; /* empty payload: it arrives without its number */
     bool will;
-    bool loose;  /* the session that knew its packet id may have gone: it may come again */
     int8_t fate; /* of a will: 1 must come, 0 may, -1 must not */
     uint16_t by;
     uint32_t sends;
@@ -57,7 +56,6 @@ struct seat {
     unsigned client;
     bool ended;
     uint64_t online_since; /* NEVER: it is not connected */
-    bool muddled;          /* it may be another than we think: owed nothing */
     bool member;           /* only has shared subscriptions */
     uint64_t broke_at;     /* when it last lost a connection: QoS 0 may be missing; 0: never */
     struct receipts live[TOPICS], retained[TOPICS];

@@ -35,7 +35,7 @@ static void judge_note(struct oracle *o, uint32_t number, uint32_t times)
         judge_will(o, number, times);
         return;
     }
-    uint32_t most = n->qos == 1 || n->loose ? n->sends : n->sends > 0;
+    uint32_t most = n->qos == 1 ? n->sends : n->sends > 0;
     if (times > most)
         broken(o->t, "message %u at QoS %u was sent %u times and delivered %u times", number,
                n->qos, n->sends, times);
@@ -107,7 +107,7 @@ static bool claim_of(const struct oracle *o, const struct seat *s, unsigned topi
 {
     unsigned n = 0;
     *c = (struct claim){.granted_at = NEVER, .qos0 = o->qos0_sure && !s->broke_at};
-    if (s->ended || s->muddled || s->member) return false;
+    if (s->ended || s->member) return false;
     for (unsigned i = 0; i < s->nsubs; i++) {
         const struct subscribed *x = &s->sub[i];
         if (!seat_takes(x, topic)) continue;

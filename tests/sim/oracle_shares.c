@@ -34,7 +34,7 @@ static void add_seat(struct tally *y, const struct seat *s, const struct subscri
         }
     uint64_t since = x->granted_at > s->online_since ? x->granted_at : s->online_since;
     if (x->dropped_at == NEVER && since < y->online_since) y->online_since = since;
-    bool stays = !s->ended && !s->muddled && x->granted_at != NEVER && x->dropped_at == NEVER;
+    bool stays = !s->ended && x->granted_at != NEVER && x->dropped_at == NEVER;
     if (stays && x->qos > 0 && x->granted_at < y->granted_at) y->granted_at = x->granted_at;
     if (x->qos == 0 || s->ended) y->kept = false;             /* what it took with it is gone */
     if (y->strict && x->dropped_at != NEVER) y->kept = false; /* what it had stays in flight */
@@ -44,7 +44,7 @@ static void judge_message(struct oracle *o, unsigned share, const struct tally *
                           const struct receipt *r)
 {
     const struct note *n = note_at(o, r->number);
-    uint32_t times = y->times[r->number], routed = n->qos == 1 || n->loose ? n->sends : 1;
+    uint32_t times = y->times[r->number], routed = n->qos == 1 ? n->sends : 1;
     if (n->will) routed = 1;
     uint32_t most = routed + y->losses[r->number];
     if (times > most)
