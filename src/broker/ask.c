@@ -170,14 +170,14 @@ void subscribe_forget_batches(struct session *s)
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
-static void open_gate(struct broker *b, struct sub *sub, unsigned owner)
+/* No cached result left the subscription out: with a gate in it none is kept (match.c). */
+static void open_gate(struct sub *sub, unsigned owner)
 {
     if (!sub->gate) return;
     cores_del(sub->gate, owner);
     if (!cores_empty(sub->gate)) return;
     free(sub->gate);
     sub->gate = NULL;
-    b->local.generation++; /* results that left it out are void */
 }
 
 static void hold_back(struct sub_batch *batch, struct backlog *l)
@@ -233,7 +233,7 @@ void answer_drop(struct broker *b, struct interest_mail *im)
 void subscribe_answered(struct broker *b, struct interest_mail *im)
 {
     struct asking *a = im->asking;
-    if (a->sub) open_gate(b, a->sub, im->owner);
+    if (a->sub) open_gate(a->sub, im->owner);
     if (!take_retained(b, a, im) || im->walk.failed) a->failed = true;
     free(im);
     if (--a->left) return;
