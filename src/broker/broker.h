@@ -38,6 +38,10 @@ struct broker_options {
 struct broker *broker_new(struct core *c, const struct broker_options *o, uint64_t seed);
 void broker_free(struct broker **b);
 
+/* Takes all connections from their sessions, which go on as their expiry says; each client is
+ * told why, in a version that can. */
+void broker_kick_all(struct broker *b, enum kick why);
+
 /* Turn phase; `broker` is a struct broker. */
 unsigned broker_deliver(void *broker);
 

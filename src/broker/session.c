@@ -101,17 +101,21 @@ static int set_will(struct session *s, const struct attach *a)
     return s->will ? 0 : -ERR_NOMEM;
 }
 
-/* Another connection of the same client is still here: it must go [MQTT-3.1.4-3]. */
-static void take_over(struct session *s)
+/* The session and its connection part; it may be gone or not, nobody answers for it now. */
+static void part(struct session *s)
 {
-    const struct sink_ops *ops = s->ops;
-    void *sink = s->sink;
-    count(&s->broker->core->counters, C_takeovers);
     s->ops = NULL;
     s->sink = NULL;
     subscribe_forget_batches(s);
     session_lost_sink(s);
-    ops->kick(sink, KICK_TAKEN_OVER);
+}
+
+static void kick(struct session *s, enum kick why)
+{
+    const struct sink_ops *ops = s->ops;
+    void *sink = s->sink;
+    part(s);
+    ops->kick(sink, why);
 }
 
 /* The session that was there, brought to the state in which the new connection
@@ -120,7 +124,10 @@ static struct session *resume_old(struct session *s, bool clean)
 {
     if (!s) return NULL;
     bool was_connected = s->ops != NULL;
-    if (was_connected) take_over(s);
+    if (was_connected) { /* it must go [MQTT-3.1.4-3] */
+        count(&s->broker->core->counters, C_takeovers);
+        kick(s, KICK_TAKEN_OVER);
+    }
     /* The will of a connection that is taken over is sent, unless it has a delay and
      * the session goes on: then the new connection comes before the delay is over
      * (3.1.3.2.2, [MQTT-3.1.2-10]). */
@@ -192,15 +199,28 @@ void session_set_expiry(struct session *s, uint32_t expiry_s)
     s->expiry_s = expiry_s < max ? expiry_s : max;
 }
 
-void session_detach(struct session *s, bool with_will)
+/* After the connection: the will that is due, and the session's own end. */
+static void go_on_alone(struct session *s)
 {
-    s->ops = NULL;
-    s->sink = NULL;
-    subscribe_forget_batches(s);
-    session_lost_sink(s);
-    if (!with_will) drop_will(s);                               /* [MQTT-3.14.4-3] */
     if (s->will_delay_s == 0 || s->expiry_s == 0) send_will(s); /* [MQTT-3.1.2-8] */
     lapse(s, s->expiry_s);
+}
+
+void session_detach(struct session *s, bool with_will)
+{
+    part(s);
+    if (!with_will) drop_will(s); /* [MQTT-3.14.4-3] */
+    go_on_alone(s);
+}
+
+void broker_kick_all(struct broker *b, enum kick why)
+{
+    for (uint32_t id = 1; id < b->session_ids.cap; id++) {
+        struct session *s = slots_find(&b->session_ids, id);
+        if (!s || !s->ops) continue;
+        kick(s, why);
+        go_on_alone(s);
+    }
 }
 
 static void session_timer(struct timer *t)

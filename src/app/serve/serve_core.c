@@ -165,6 +165,7 @@ static void run(struct core_modules *m)
 {
     core_run(&m->core);
     net_stop_listening(m->net);
+    broker_kick_all(m->broker, KICK_SHUTTING_DOWN);
     net_each(m->net, close_client, NULL);
     drain(m);
 }

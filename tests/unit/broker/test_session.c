@@ -417,6 +417,21 @@ static void sessions_without_a_connection_are_freed_with_the_broker(void **state
     }
 }
 
+static void everybody_can_be_sent_away_and_lasting_sessions_stay(void **state)
+{
+    (void)state;
+    struct cluster *k = cluster_new(2, NULL);
+    struct client *brief = client_new(k, "brief", 0), *lasting = client_new(k, "lasting", 60);
+    for (unsigned i = 0; i < k->cores; i++)
+        broker_kick_all(k->broker[i], KICK_SHUTTING_DOWN);
+    cluster_settle(k);
+    assert_true(brief->kicked && lasting->kicked);
+    assert_int_equal(k->broker[0]->nsessions + k->broker[1]->nsessions, 1);
+    client_free(k, brief);
+    client_free(k, lasting);
+    cluster_free(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +449,7 @@ int main(void)
         cmocka_unit_test(a_delayed_will_lives_from_its_sending_on),
         cmocka_unit_test(an_id_is_not_used_again_while_owners_owe_it_mail),
         cmocka_unit_test(sessions_without_a_connection_are_freed_with_the_broker),
+        cmocka_unit_test(everybody_can_be_sent_away_and_lasting_sessions_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
