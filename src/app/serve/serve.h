@@ -3,9 +3,9 @@
  *
  * The main thread starts the cores one after the other, each on its own thread, so that
  * each makes its memory where it runs; then it opens the gate for all of them and waits
- * for signals. Going down takes the same steps backwards: all cores drain, then all free
- * their modules, then all free their pools, since a message may be in use on
- * any core until none of them runs.
+ * for signals. Going down takes the same steps backwards: all cores drain, one thread turns
+ * them until no mail is left, then all free their modules, then all free their pools,
+ * since a message may be in use on any core until none of them runs.
  *
  * Owner: the main thread. What is here is written before the gate opens. */
 #pragma once
@@ -30,6 +30,9 @@ struct core_modules {
 
 enum gate { GATE_SHUT, GATE_OPEN, GATE_NEVER };
 
+/* What every thread has done before any goes on, when the broker ends. */
+enum step { STEP_DRAINED, STEP_SETTLED, STEP_FREED, STEPS };
+
 struct serve {
     const struct options *options;
     struct cpu_plan plan;
@@ -49,7 +52,7 @@ struct serve {
     int start_err;     /* of the one that failed */
     char start_error[OPTIONS_ERROR];
     enum gate gate;
-    unsigned passed[2]; /* threads at the two steps of the end: modules, pools */
+    unsigned passed[STEPS]; /* threads that have come to each step of the end */
 };
 
 /* ---- serve_core.c: on a core's thread ------------------------------------------------------ */

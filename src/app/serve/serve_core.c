@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* serve_core.c -- the life of one core's thread: pin, make, listen, run, drain, free.
+/* serve_core.c -- the life of one core's thread: pin, make, listen, run, drain, settle,
+ * free.
  *
  * What each module wants to be called with differs (mail handlers get the broker, net
  * wants itself), so the few adapters between them stand here. */
@@ -12,6 +13,8 @@
 enum {
     DRAIN_QUIET_NS = 20 * 1000 * 1000, /* nothing to do for so long: drained */
     DRAIN_MAX_NS = 1000 * 1000 * 1000,
+    SETTLE_QUIET = 3, /* rounds without work: settled */
+    SETTLE_MAX = 1000000,
 };
 
 /* ---- adapters --------------------------------------------------------------------------- */
@@ -133,7 +136,7 @@ static enum gate wait_for_gate(struct serve *s)
 }
 
 /* Waits until every thread has come to this step of the end. */
-static void wait_for_all(struct serve *s, unsigned step)
+static void wait_for_all(struct serve *s, enum step step)
 {
     pthread_mutex_lock(&s->lock);
     s->passed[step]++;
@@ -143,31 +146,50 @@ static void wait_for_all(struct serve *s, unsigned step)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* Clients go, and what is under way between cores arrives: turns until nothing happens. */
-static void drain(struct core_modules *m)
-{
-    struct core *c = &m->core;
-    uint64_t began = c->clock.now_ns, busy = began;
-
-    c->idle = IDLE_BUSY; /* never sleep: nobody rings any more */
-    do {
-        if (core_turn(c)) busy = c->clock.now_ns;
-    } while (c->clock.now_ns - busy < DRAIN_QUIET_NS && c->clock.now_ns - began < DRAIN_MAX_NS);
-}
-
 static void close_client(struct conn *c, void *arg)
 {
     (void)arg;
     conn_close(c, 0);
 }
 
+/* This core's clients go, and all cores together work off what they cause: turns until
+ * nothing happens here for a while. */
+static void drain(struct core_modules *m)
+{
+    struct core *c = &m->core;
+    uint64_t began = c->clock.now_ns, busy = began;
+
+    c->idle = IDLE_BUSY; /* never sleep: nobody rings any more */
+    net_stop_listening(m->net);
+    net_each(m->net, close_client, NULL);
+    do {
+        if (core_turn(c)) busy = c->clock.now_ns;
+    } while (c->clock.now_ns - busy < DRAIN_QUIET_NS && c->clock.now_ns - began < DRAIN_MAX_NS);
+}
+
+/* What was still under way when the first core had drained: mail for it, and connections that
+ * moved. All cores stand still by now, so one thread turns them all until nothing happens
+ * on any, and what mail carries is lost by nobody. */
+static void settle(struct serve *s)
+{
+    unsigned quiet = 0;
+
+    for (unsigned rounds = 0; quiet < SETTLE_QUIET && rounds < SETTLE_MAX; rounds++) {
+        unsigned work = 0;
+        for (unsigned i = 0; i < s->started; i++) {
+            net_each(s->cores[i].net, close_client, NULL);
+            work += core_turn(&s->cores[i].core);
+        }
+        quiet = work ? 0 : quiet + 1;
+    }
+}
+
 static void run(struct core_modules *m)
 {
     core_run(&m->core);
-    net_stop_listening(m->net);
-    broker_kick_all(m->broker, KICK_SHUTTING_DOWN);
-    net_each(m->net, close_client, NULL);
     drain(m);
+    wait_for_all(m->serve, STEP_DRAINED);
+    if (m == m->serve->cores) settle(m->serve);
 }
 
 void *serve_core_main(void *arg)
@@ -185,11 +207,11 @@ void *serve_core_main(void *arg)
     report_start(s, err);
     if (wait_for_gate(s) == GATE_OPEN) run(m);
 
-    wait_for_all(s, 0);
+    wait_for_all(s, STEP_SETTLED);
     net_free(&m->net);
     mqtt_core_free(&m->mqtt);
     broker_free(&m->broker);
-    wait_for_all(s, 1);
+    wait_for_all(s, STEP_FREED);
     if (made) core_fini(&m->core);
     return NULL;
 }
