@@ -47,25 +47,28 @@ void accept_settle(struct session *s, uint16_t number, int status)
         struct awaited first = s->await[s->await_head & s->await_mask];
         if (!first.done) return;
         s->await_head++;
-        if (s->ops)
-            s->ops->accepted(s, first.packet_id, first.qos, first.status);
-        else if (first.status < 0 && first.qos == 2)
-            session_release(s, first.packet_id); /* when it is sent again, it is new */
+        uint16_t told = first.muted ? 0 : first.packet_id;
+        if (!told || !s->ops)
+            if (first.status < 0 && first.qos == 2)
+                session_release(s, first.packet_id); /* when it is sent again, it is new */
+        if (s->ops) s->ops->accepted(s, told, first.qos, first.status);
     }
 }
 
 void accept_mute(struct session *s)
 {
-    for (uint32_t i = s->await_head; i != s->await_tail; i++) {
-        struct awaited *a = &s->await[i & s->await_mask];
-        if (a->qos == 1) a->packet_id = 0;
-    }
+    for (uint32_t i = s->await_head; i != s->await_tail; i++)
+        s->await[i & s->await_mask].muted = true;
 }
 
-bool session_accepted(const struct session *s, uint16_t packet_id)
+bool session_accepted(struct session *s, uint16_t packet_id)
 {
-    for (uint32_t i = s->await_head; i != s->await_tail; i++)
-        if (s->await[i & s->await_mask].packet_id == packet_id) return false;
+    for (uint32_t i = s->await_head; i != s->await_tail; i++) {
+        struct awaited *a = &s->await[i & s->await_mask];
+        if (a->qos != 2 || a->packet_id != packet_id) continue;
+        a->muted = false;
+        return false;
+    }
     return true;
 }
 

@@ -27,7 +27,7 @@ void deliver_arrived_shared(struct broker *b, const struct arrival *a)
 {
     if (b->arrivals == b->arrivals_cap && !grow(b)) {
         count(&b->core->counters, C_dropped_queue);
-        message_put(b->core, a->m);
+        if (a->m) message_put(b->core, a->m);
         return;
     }
     b->arrival[b->arrivals++] = *a;
@@ -154,6 +154,6 @@ void deliver_fini(struct broker *b)
         free(im);
     }
     for (uint32_t i = 0; i < b->arrivals; i++)
-        message_put(b->core, b->arrival[i].m);
+        if (b->arrival[i].m) message_put(b->core, b->arrival[i].m);
     free(b->arrival);
 }

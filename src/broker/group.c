@@ -16,6 +16,7 @@ struct group {
     struct sub **member; /* those with a connection */
     uint32_t online, cap;
     uint32_t turn; /* the member whose turn it is */
+    bool kept;     /* members that are offline may hold messages */
     struct local_filter *filter;
     uint32_t number[]; /* the share's number at each owner, as its mail said; 0: none came yet */
 };
@@ -104,11 +105,22 @@ static void go_offline(struct sub *x)
     x->member = 0;
 }
 
+/* What members that are offline hold goes to those who are not, here or on other cores. */
+static void recall(struct group *g)
+{
+    if (!g->kept) return;
+    g->kept = false;
+    for (struct sub *x = g->filter->subs; x; x = x->filter_next)
+        if (!x->session->ops) session_give_back(x->session, g->slot);
+}
+
 /* The owners hear of a new member by the question that subscribing asks anyway. */
 void group_join(struct sub *sub)
 {
     sub->session->nshared++;
-    if (sub->session->ops) come_online(sub);
+    if (!sub->session->ops) return;
+    come_online(sub);
+    recall(sub->filter->group);
 }
 
 void group_leave(struct sub *sub)
@@ -126,6 +138,7 @@ void group_member_back(struct session *s)
     for (struct sub *x = s->subs; x; x = x->session_next) {
         if (!x->filter->group) continue;
         come_online(x);
+        recall(x->filter->group);
         tell_owners(s->broker, x->filter);
     }
 }
@@ -134,11 +147,15 @@ void group_member_left(struct session *s)
 {
     if (!s->nshared) return;
     for (struct sub *x = s->subs; x; x = x->session_next) {
-        if (!x->filter->group) continue;
+        struct group *g = x->filter->group;
+        if (!g) continue;
         go_offline(x);
+        if (g->online)
+            session_give_back(s, g->slot);
+        else
+            g->kept = true; /* the owners know whether there is anybody else */
         tell_owners(s->broker, x->filter);
     }
-    session_give_back(s);
 }
 
 /* First here, then by way of the topic's owner, which it came from. */
@@ -196,6 +213,7 @@ static struct sub *choose(struct group *g, bool keep)
 static void to_member(struct broker *b, struct sub *x, const struct arrival *a)
 {
     struct message *m = a->m;
+    if (!x->session->ops) x->filter->group->kept = true;
     struct delivery d = {.m = m,
                          .serial = ++b->serial,
                          .sub_ids = &x->sub_id,
@@ -221,6 +239,10 @@ void group_deliver(struct broker *b, const struct arrival *a)
 {
     struct group *g = group_find(b, a->group);
     bool keep = (a->tag & 1) != 0;
+    if (!a->m) {
+        if (g) recall(g);
+        return;
+    }
     if (message_expired(a->m, core_now_s(b->core))) { /* [MQTT-3.3.2-5] */
         count(&b->core->counters, C_dropped_expired);
         message_put(b->core, a->m);
@@ -243,5 +265,12 @@ void share_on_mail(void *ctx, unsigned from, const struct mail *m)
 {
     struct arrival a = {
         .m = m->ptr, .from = (uint16_t)from, .group = m->b, .tag = (uint32_t)m->flags << 16 | m->a};
+    deliver_arrived_shared(ctx, &a);
+}
+
+/* Keeps its place among the arrivals: what came to be kept before it is recalled too. */
+void share_on_recall(void *ctx, unsigned from, const struct mail *m)
+{
+    struct arrival a = {.from = (uint16_t)from, .group = m->b};
     deliver_arrived_shared(ctx, &a);
 }

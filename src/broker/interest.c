@@ -144,7 +144,7 @@ void interest_change(struct broker *b, struct interest_mail *im)
     }
     struct interest *i = interest_at(b, im, im->asking != NULL);
     int changed = -ERR_NOMEM;
-    if (i) changed = i->share ? share_gain(i->share, im) : add_core(i, im->home);
+    if (i) changed = i->share ? share_gain(b, i->share, im) : add_core(i, im->home);
     if (changed > 0) b->interest.generation++; /* cached routes lack the new core */
     if (!im->asking) {
         free(im);

@@ -103,10 +103,10 @@ struct interest_mail {
 
 /* A message that has reached this core and waits for the deliver phase; one hold. */
 struct arrival {
-    struct message *m;
-    uint16_t from;  /* its owner */
-    uint32_t group; /* the share group it is for (slot here); 0: all that match */
-    uint32_t tag;   /* share_tag, of a share group */
+    struct message *m; /* NULL: a recall of what members of `group` hold (share.h) */
+    uint16_t from;     /* its owner */
+    uint32_t group;    /* the share group it is for (slot here); 0: all that match */
+    uint32_t tag;      /* share_tag, of a share group */
 };
 
 /* Where a look-up collects its result before it is packed. */
@@ -169,13 +169,13 @@ void session_unmark_ready(struct session *s);
 void session_lost_sink(struct session *s); /* what need not outlive the connection goes */
 void session_drop_flow(struct session *s); /* frees queue, window, backlog, acceptances */
 /* Gives back to their groups what came by shared subscriptions and is not confirmed. */
-void session_give_back(struct session *s);
+void session_give_back(struct session *s, uint32_t group);
 
 /* Notes that the owner's word on a publish is awaited; its number, or -ERR_FULL, -ERR_NOMEM. */
 int accept_await(struct session *s, uint16_t packet_id, uint8_t qos);
 void accept_settle(struct session *s, uint16_t number, int status);
-/* The connection ended. At QoS 1 the client publishes again what was not acknowledged: an old
- * PUBACK could then confirm a later message of the same id. At QoS 2 it can't. */
+/* The connection ended. The client publishes again what was not acknowledged: an old PUBACK or
+ * PUBREC could then confirm a later message of the same id. */
 void accept_mute(struct session *s);
 mail_fn accept_on_mail;
 

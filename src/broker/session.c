@@ -78,7 +78,7 @@ void session_end(struct session *s)
     wheel_cancel(&b->core->wheel, &s->timer);
     drop_will(s);
     subscribe_forget_batches(s);
-    session_give_back(s);
+    session_give_back(s, 0);
     subscribe_forget_session(s);
     session_drop_flow(s);
     table_del(&b->sessions, s->hash, s);

@@ -90,9 +90,10 @@ struct backlog {
 
 /* An acceptance that is awaited from a topic's owner. */
 struct awaited {
-    uint16_t packet_id; /* 0: its connection has ended; the client will publish again */
+    uint16_t packet_id;
     uint8_t qos;
     bool done;
+    bool muted; /* its connection has ended: the client is told when it has published again */
     int16_t status;
 };
 
@@ -179,8 +180,9 @@ void session_pump(struct session *s);
 /* PUBLISH at QoS 2: 0 it is new; -ERR_EXISTS it came before and was not released
  * [MQTT-4.3.3-10]; -ERR_NOMEM. */
 int session_receive(struct session *s, uint16_t packet_id);
-/* Was its acceptance sent already? (Then a repeated PUBLISH is answered at once.) */
-bool session_accepted(const struct session *s, uint16_t packet_id);
+/* A repeated PUBLISH at QoS 2: was it accepted already? (Then it is answered at once.) If not, the
+ * acceptance will be told to this connection. */
+bool session_accepted(struct session *s, uint16_t packet_id);
 /* PUBREL: 0, or -ERR_ABSENT. Also after a refused PUBLISH. */
 int session_release(struct session *s, uint16_t packet_id);
 

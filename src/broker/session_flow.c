@@ -445,20 +445,26 @@ int session_release(struct session *s, uint16_t packet_id)
     return 0;
 }
 
-void session_give_back(struct session *s)
+/* Is it of share group `group` (0: of any)? */
+static bool is_of(const struct pending *p, uint32_t group)
+{
+    return p->group && (!group || p->group == group);
+}
+
+void session_give_back(struct session *s, uint32_t group)
 {
     struct broker *b = s->broker;
     for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
         struct pending *p = ring_at(&s->flight, i);
         /* QoS 2 stays with the client that may have it already [MQTT-4.8.2-4]. */
-        if (!p->group || p->state != FLIGHT_SENT || p->qos != 1) continue;
+        if (!is_of(p, group) || p->state != FLIGHT_SENT || p->qos != 1) continue;
         if (group_give_back(b, p->group, p->m)) flight_drop(s, p);
     }
     flight_trim(s);
     uint32_t kept = s->queue.head;
     for (uint32_t i = s->queue.head; i != s->queue.tail; i++) {
         struct pending *p = ring_at(&s->queue, i);
-        if (!p->group || !group_give_back(b, p->group, p->m)) {
+        if (!is_of(p, group) || !group_give_back(b, p->group, p->m)) {
             *ring_at(&s->queue, kept++) = *p;
             continue;
         }

@@ -80,9 +80,29 @@ static struct member_core *core_of(struct share *s, unsigned core)
     return NULL;
 }
 
-int share_gain(struct share *s, const struct interest_mail *im)
+static uint64_t online_of(const struct share *s)
+{
+    uint64_t n = 0;
+    for (uint32_t k = 0; k < s->n; k++)
+        n += s->at[k].online;
+    return n;
+}
+
+/* Mail, so that it comes behind what was sent there to be kept. */
+static void recall(struct broker *b, const struct member_core *m)
+{
+    struct mail mail = {.kind = MAIL_SHARED_RECALL, .b = m->group};
+    if (m->core == b->core->id)
+        share_on_recall(b, m->core, &mail);
+    else
+        mesh_send(b->core->mesh, m->core, mail, 0, 0);
+}
+
+int share_gain(struct broker *b, struct share *s, const struct interest_mail *im)
 {
     struct member_core *m = core_of(s, im->home);
+    bool any_before = online_of(s) > 0;
+    bool left = m && m->online > 0 && im->online == 0;
     if (!m && s->n == s->cap) {
         uint32_t cap = s->cap ? s->cap * 2 : 4;
         struct member_core *at = realloc(s->at, cap * sizeof *at);
@@ -92,7 +112,11 @@ int share_gain(struct share *s, const struct interest_mail *im)
     }
     if (!m) m = &s->at[s->n++];
     *m = (struct member_core){.core = im->home, .online = im->online, .group = im->group};
-    return 1;
+    bool any = online_of(s) > 0;
+    for (uint32_t k = 0; k < s->n && any && !any_before; k++)
+        if (s->at[k].online == 0) recall(b, &s->at[k]);
+    if (left && any) recall(b, m);
+    return 0;
 }
 
 void share_lose(struct share *s, unsigned core)

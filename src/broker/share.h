@@ -6,8 +6,9 @@
  * picks the member, in turn among those with room (group.c, struct group). A core
  * that finds nobody online sends the message back, and its word that nobody is
  * online has reached the owner before it, by the same ring. When nobody is online
- * anywhere, a core with members keeps it for one of them. What a member has not
- * confirmed at QoS 1 when its connection ends goes to another. */
+ * anywhere, a core with members keeps it for one of them, until the owner hears of a member
+ * that is online and recalls it. What a member has not confirmed at QoS 1 when its connection
+ * ends goes to another the same way, and stays where it is while there is none. */
 #pragma once
 
 #include "broker/interest.h"
@@ -30,8 +31,9 @@ void share_fini(struct broker *b);
 int share_new(struct broker *b, struct interest *i); /* sets i->share; -ERR_NOMEM */
 void share_free(struct broker *b, struct interest *i);
 
-/* A core's members came, went, or changed. 1, or -ERR_NOMEM. */
-int share_gain(struct share *s, const struct interest_mail *im);
+/* A core's members came, went, or changed. If that leaves members online somewhere, cores that
+ * have none are told to give back what their offline members hold. 0, or -ERR_NOMEM. */
+int share_gain(struct broker *b, struct share *s, const struct interest_mail *im);
 void share_lose(struct share *s, unsigned core);
 bool share_empty(const struct share *s);
 
@@ -57,3 +59,4 @@ bool group_give_back(struct broker *b, uint32_t slot, struct message *m);
 /* Deliver phase: to a member. Takes the arrival's hold. */
 void group_deliver(struct broker *b, const struct arrival *a);
 mail_fn share_on_mail;
+mail_fn share_on_recall;

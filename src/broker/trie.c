@@ -11,7 +11,7 @@
 
 enum { EDGES_MIN = 16 };
 static const uint64_t EDGES_MAX = 1u << 31;
-static const uint64_t PATH_MASK = UINT64_MAX >> 1;
+#define PATH_MASK (UINT64_MAX >> 1)
 
 void trie_init(struct trie *t, uint64_t seed)
 {

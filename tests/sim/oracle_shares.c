@@ -50,7 +50,7 @@ static void judge_message(struct oracle *o, unsigned share, const struct tally *
     if (times > most)
         broken(o->t, "message %u went to %u members of %s", r->number, times, share_name(share));
     bool owed = n->qos > 0 && y->kept && !n->will && n->sent_at > y->granted_at;
-    if (y->strict) owed &= n->qos == 1 && n->sent_at > y->online_since;
+    if (y->strict) owed &= n->qos == 1 && y->online_since != NEVER;
     if (owed && y->granted_at != NEVER && times == 0)
         broken(o->t, "message %u went to no member of %s", r->number, share_name(share));
 }

@@ -48,7 +48,7 @@ static void any_value_is_known_to_one_part_in_64(void **state)
     for (unsigned bit = 0; bit < 64; bit++) {
         for (int d = -1; d <= 1; d++) {
             struct hist *h = new_hist();
-            uint64_t v = (1ull << bit) + (uint64_t)(int64_t)d;
+            uint64_t v = ((uint64_t)1 << bit) + (uint64_t)d;
             hist_add(h, v);
             hist_add(h, UINT64_MAX); /* so that the maximum does not help */
             uint64_t q = hist_quantile(h, 0.5);
