@@ -12,7 +12,7 @@
 #include "net/tls_internal.h"
 
 /* A new key costs us a derivation and an answer, and the peer nothing (CVE-2026-39304). */
-enum { KEY_UPDATES_MAX = 16 };
+enum { STEPS_MAX = 3 * 16 }; /* an update is three steps, one that asks for ours is more */
 
 struct tls {
     SSL *ssl;
@@ -21,7 +21,7 @@ struct tls {
     struct writer *say;
 
     unsigned long error; /* OpenSSL's, of the failure */
-    uint16_t key_updates;
+    uint16_t steps;      /* of OpenSSL's state machine since the handshake: key updates */
     bool open;
     bool failed;
 };
@@ -78,15 +78,12 @@ BIO_METHOD *tls_bio_new(void)
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-void tls_on_message(int ours, int version, int type, const void *p, size_t n, SSL *ssl, void *arg)
+void tls_on_step(const SSL *ssl, int where, int value)
 {
-    const uint8_t *message = p;
     struct tls *t = SSL_get_app_data(ssl);
 
-    (void)version;
-    (void)arg;
-    if (!ours && type == SSL3_RT_HANDSHAKE && n > 0 && message[0] == SSL3_MT_KEY_UPDATE)
-        t->key_updates++;
+    (void)value;
+    if (t->open && (where & SSL_CB_ACCEPT_LOOP) == SSL_CB_ACCEPT_LOOP) t->steps++;
 }
 
 struct tls *tls_new(const struct tls_context *x)
@@ -167,7 +164,7 @@ size_t tls_read(struct tls *t, struct bytes in, uint8_t *out, struct writer *say
         size_t n = 0;
         result = SSL_read_ex(t->ssl, out + got, room - got, &n);
         got += n;
-        if (t->key_updates <= KEY_UPDATES_MAX) continue;
+        if (t->steps <= STEPS_MAX) continue;
         t->failed = true;
         break;
     }
@@ -208,7 +205,7 @@ const char *tls_reason(const struct tls *t, char *out)
     long verdict = SSL_get_verify_result(t->ssl);
     const char *text = t->error ? ERR_reason_error_string(t->error) : NULL;
 
-    if (t->key_updates > KEY_UPDATES_MAX) text = "too many key updates";
+    if (t->steps > STEPS_MAX) text = "too many key updates";
     if (!text) text = "broken off";
     if (verdict == X509_V_OK)
         snprintf(out, TLS_REASON, "%s", text);

@@ -18,5 +18,6 @@ struct tls_context {
 /* How OpenSSL reaches the buffers of the call under way. */
 BIO_METHOD *tls_bio_new(void);
 
-/* Sees every handshake message, to count those that cost us work after the handshake. */
-void tls_on_message(int ours, int version, int type, const void *p, size_t n, SSL *ssl, void *arg);
+/* Sees every step of OpenSSL's state machine, to count those after the handshake: each message
+ * that is no data is one, and our answer to it another. */
+void tls_on_step(const SSL *ssl, int where, int value);
