@@ -169,8 +169,8 @@ static unsigned judge_headers(const struct ws_request *r, const struct headers *
     if (h->host != 1 || h->body || h->origin > 1) return 400;
     if (h->upgrade == 0 || h->connection == 0) return 426;
     if (h->version != 1) return 400;
-    if (h->wrong_version) return 426; /* section 4.4 */
-    if (h->key != 1 || !r->protocol) return 400;                                /* [MQTT-6.0.0-3] */
+    if (h->wrong_version) return 426;            /* section 4.4 */
+    if (h->key != 1 || !r->protocol) return 400; /* [MQTT-6.0.0-3] */
     return h->foreign ? 403 : 0;
 }
 
