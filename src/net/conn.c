@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "net/net_internal.h"
+#include "net/transport.h"
 
 static_assert(sizeof(struct conn) <= 192, "an idle connection costs three cache lines");
 
@@ -39,17 +40,33 @@ static int admit(struct net *n, struct conn *c)
     return err;
 }
 
+/* What the listener asks for, or what has moved with the connection. */
+static int find_transport(struct net *n, const struct conn_origin *o, struct transport **t)
+{
+    struct listener *l = o->listener;
+    int err = 0;
+
+    *t = o->transport;
+    if (o->moved || (!l->ws && !atomic_load_explicit(&l->tls, memory_order_relaxed))) return 0;
+    *t = transport_new(n, l, &err);
+    return *t ? 0 : err;
+}
+
 struct conn *conn_new(struct net *n, const struct conn_origin *o, int *err)
 {
     struct conn *c = pool_alloc(n->core->pool, sizeof *c);
+    struct transport *transport = o->transport;
 
     *err = -ERR_NOMEM;
     if (!c) goto refused;
+    *err = find_transport(n, o, &transport);
+    if (*err < 0) goto refused;
     *c = (struct conn){
         .watch = {.fd = o->fd, .on_ready = on_ready},
         .net = n,
         .proto = o->listener->proto,
         .listener = o->listener,
+        .transport = transport,
         .in_max = n->options.read_bytes,
         .last_rx_s = core_now_s(n->core),
         .peer = o->peer,
@@ -58,6 +75,7 @@ struct conn *conn_new(struct net *n, const struct conn_origin *o, int *err)
     if (*err < 0) goto refused;
 
     count(&n->core->counters, C_connections);
+    if (transport) transport_start(transport, c);
     *err = c->proto->on_open(c, o->moved, o->note);
     if (*err < 0)
         conn_close(c, *err);
@@ -67,6 +85,7 @@ struct conn *conn_new(struct net *n, const struct conn_origin *o, int *err)
     return c;
 
 refused:
+    transport_free(&transport, NULL);
     if (c) pool_free(n->core->pool, c, sizeof *c);
     sock_close(o->fd);
     refuse(n, &o->peer, *err);
@@ -120,7 +139,7 @@ void conn_close(struct conn *c, int why)
 {
     if (c->flags & CONN_CLOSING) return;
     c->flags |= CONN_CLOSING;
-    if (c->out.bytes > 0 && last_words_allowed(why)) c->flags |= CONN_LAST_WORDS;
+    if ((c->out.bytes > 0 || c->transport) && last_words_allowed(why)) c->flags |= CONN_LAST_WORDS;
     c->close_why = (int16_t)why;
     outq_seal(&c->out);
     c->dead_next = c->net->dead;
@@ -166,6 +185,7 @@ static void bury(struct conn *c)
             sock_close(c->watch.fd);
     }
     outq_clear(&c->out, n->core->pool);
+    transport_free(&c->transport, n);
     conn_drop_input(c);
     conn_table_del(&n->conns, c);
     pool_free(n->core->pool, c, sizeof *c);

@@ -24,6 +24,7 @@
 struct conn;
 struct net;
 struct listener;
+struct transport;
 
 /* What a protocol does with a connection. All run on the connection's core. */
 struct proto {
@@ -61,6 +62,7 @@ struct conn {
     const struct proto *proto;
     void *state; /* the protocol's */
     struct listener *listener;
+    struct transport *transport; /* TLS, WebSocket; NULL: the protocol is next to the socket */
     struct outq out;
 
     uint8_t *in;      /* unread input, ours (malloc); NULL most of the time */

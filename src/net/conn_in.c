@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "net/net_internal.h"
+#include "net/transport.h"
 
 enum { IN_CAP_MIN = 64, IN_MAX_MAX = 1 << 30 };
 
@@ -108,7 +109,7 @@ static bool make_room(struct conn *c)
     return c->in_len < c->in_cap || move_to_new(c, unread(c), c->in_cap * 2);
 }
 
-static long read_some(struct conn *c, uint8_t *to, size_t room)
+long conn_recv(struct conn *c, uint8_t *to, size_t room)
 {
     struct core *core = c->net->core;
     long got = sock_recv(c->watch.fd, to, room);
@@ -123,15 +124,37 @@ static long read_some(struct conn *c, uint8_t *to, size_t room)
     return got;
 }
 
-static void read_in_shared(struct conn *c)
+/* Puts `b` behind the unread bytes in the connection's own buffer. */
+static bool append(struct conn *c, struct bytes b)
+{
+    size_t all = c->in_len + b.n;
+
+    if (c->in_from + all > c->in_cap && !move_to_new(c, unread(c), cap_for(all))) return false;
+    memcpy(c->in + c->in_from + c->in_len, b.p, b.n);
+    c->in_len += (uint32_t)b.n;
+    return true;
+}
+
+void conn_take(struct conn *c, uint8_t *at, size_t n)
 {
     struct bytes before = unread(c);
-    uint8_t *to = c->net->in_buf + NET_HEADROOM;
-    long got = read_some(c, to, c->net->options.read_bytes);
 
-    if (got <= 0) return;
-    if (before.n) memcpy(to - before.n, before.p, before.n);
-    conn_feed(c, bytes_of(to - before.n, before.n + (size_t)got));
+    if (before.n <= NET_HEADROOM) {
+        if (before.n) memcpy(at - before.n, before.p, before.n);
+        conn_feed(c, bytes_of(at - before.n, before.n + n));
+    } else if (append(c, bytes_of(at, n))) {
+        conn_feed(c, unread(c));
+    } else {
+        conn_close(c, -ERR_NOMEM);
+    }
+}
+
+static void read_in_shared(struct conn *c)
+{
+    uint8_t *to = c->net->in_buf + NET_HEADROOM;
+    long got = conn_recv(c, to, c->net->options.read_bytes);
+
+    if (got > 0) conn_take(c, to, (size_t)got);
 }
 
 static void read_in_own(struct conn *c)
@@ -140,7 +163,7 @@ static void read_in_own(struct conn *c)
         conn_close(c, -ERR_NOMEM);
         return;
     }
-    long got = read_some(c, c->in + c->in_len, c->in_cap - c->in_len);
+    long got = conn_recv(c, c->in + c->in_len, c->in_cap - c->in_len);
     if (got <= 0) return;
     c->in_len += (uint32_t)got;
     conn_feed(c, unread(c));
@@ -148,7 +171,9 @@ static void read_in_own(struct conn *c)
 
 void conn_read(struct conn *c)
 {
-    if (c->in_len <= NET_HEADROOM)
+    if (UNLIKELY(c->transport))
+        transport_read(c);
+    else if (c->in_len <= NET_HEADROOM)
         read_in_shared(c);
     else
         read_in_own(c);
@@ -164,9 +189,12 @@ unsigned conn_again_run(struct net *n)
     for (struct conn *c = again; c; c = next) {
         next = c->again_next;
         c->flags &= (uint16_t)~CONN_AGAIN;
-        if (c->flags & CONN_CLOSING || c->in_len == 0) continue;
-        conn_feed(c, unread(c));
-        called++;
+        if (c->flags & CONN_CLOSING) continue;
+        if (c->in_len > 0) {
+            conn_feed(c, unread(c));
+            called++;
+        }
+        transport_settle(c);
     }
     return called;
 }

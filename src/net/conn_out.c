@@ -2,6 +2,7 @@
 /* conn_out.c -- bytes out: gathered during the turn, one send at its end. */
 #include "base/err.h"
 #include "net/net_internal.h"
+#include "net/transport.h"
 
 uint8_t *conn_grow(struct conn *c, size_t n)
 {
@@ -110,7 +111,9 @@ unsigned conn_flush_run(struct net *n)
         c->flags &= (uint16_t)~CONN_FLUSH;
         if (c->flags & CONN_CLOSING) continue;
         size_t before = c->out.bytes;
-        if (before > 0)
+        if (UNLIKELY(c->transport))
+            transport_write(c);
+        else if (before > 0)
             write_out(c);
         else
             outq_clear(&c->out, n->core->pool);
@@ -124,5 +127,6 @@ bool conn_say_last_words(struct conn *c)
 {
     size_t offered;
 
+    if (c->transport) return transport_last_words(c) && sock_shutdown(c->watch.fd) >= 0;
     return send_once(c, &offered) >= 0 && sock_shutdown(c->watch.fd) >= 0;
 }

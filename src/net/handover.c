@@ -8,12 +8,15 @@
 
 #include "base/err.h"
 #include "net/net_internal.h"
+#include "net/transport.h"
 
 struct handover {
     struct listener *listener;
     uint64_t note;
     int fd;
     uint32_t unread;
+    uint32_t sealed; /* bytes of the transport that the socket did not take, behind the unread */
+    struct transport *transport;
     struct peer peer;
     uint8_t bytes[];
 };
@@ -25,16 +28,20 @@ int conn_hand_over(struct conn *c, unsigned to, uint64_t note, struct bytes unre
     ASSERT(c->flags & CONN_IN_BYTES && !(c->flags & CONN_CLOSING));
     ASSERT(c->out.bytes == 0 && unread.n <= UINT32_MAX);
 
-    struct handover *h = malloc(sizeof *h + unread.n);
+    size_t sealed = c->transport ? c->transport->sealed.bytes : 0;
+    struct handover *h = malloc(sizeof *h + unread.n + sealed);
     if (!h) return -ERR_NOMEM;
     *h = (struct handover){
         .listener = c->listener,
         .note = note,
         .fd = conn_take_fd(c),
         .unread = (uint32_t)unread.n,
+        .sealed = (uint32_t)sealed,
+        .transport = c->transport,
         .peer = c->peer,
     };
     if (unread.n) memcpy(h->bytes, unread.p, unread.n);
+    if (c->transport) transport_detach(c, h->bytes + unread.n);
 
     struct mail m = {.kind = n->options.mail_handover, .ptr = h};
     mesh_send(n->core->mesh, to, m, 0, 0);
@@ -52,11 +59,14 @@ void net_on_handover(struct net *n, const struct mail *m)
         .peer = h->peer,
         .moved = true,
         .note = h->note,
+        .transport = h->transport,
     };
     int err;
     struct conn *c = conn_new(n, &o, &err);
 
+    if (c && h->transport) transport_attach(c, bytes_of(h->bytes + h->unread, h->sealed));
     if (c && !(c->flags & CONN_CLOSING) && h->unread > 0)
         conn_feed(c, bytes_of(h->bytes, h->unread));
+    if (c) transport_settle(c);
     free(h);
 }

@@ -12,7 +12,7 @@ struct net *net_new(struct core *core, const struct net_options *o, void *ctx)
     struct net *n = calloc(1, sizeof *n);
 
     if (!n) return NULL;
-    n->in_buf = malloc(NET_HEADROOM + (size_t)o->read_bytes);
+    n->in_buf = malloc(NET_HEADROOM + (size_t)o->read_bytes + TLS_RECORD_MAX);
     if (!n->in_buf) {
         free(n);
         return NULL;
@@ -55,6 +55,7 @@ void net_free(struct net **np)
     ASSERT(n->conns.used == 0);
     if (n->reserve_fd >= 0) sock_close(n->reserve_fd);
     free(n->conns.row);
+    free(n->room);
     free(n->in_buf);
     free(n);
 }
@@ -65,6 +66,7 @@ unsigned net_flush(struct net *n)
 {
     unsigned work = debt_lift(n);
 
+    n->steps = 0;
     work += conn_flush_run(n);
     work += conn_again_run(n);
     work += conn_bury_dead(n);

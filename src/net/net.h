@@ -12,6 +12,8 @@
 
 #include "core/core.h"
 #include "net/conn.h"
+#include "net/tls.h"
+#include "net/ws.h"
 
 struct net_options {
     unsigned connections_max; /* per core; 0: as many as file descriptors allow */
@@ -19,13 +21,14 @@ struct net_options {
     uint32_t debt_bytes_max;  /* mail in outboxes per connection before it is not read (256 KiB) */
     size_t debt_core_bytes_max; /* and of all connections of a core (64 MiB) */
     uint32_t read_bytes;        /* most bytes of one recv (256 KiB) */
+    unsigned handshakes_max;    /* TLS and WebSocket handshakes under way per core (4096) */
     uint8_t mail_handover;      /* the mail kind that carries connections */
 };
 
 #define NET_OPTIONS_DEFAULT                                                                        \
     {                                                                                              \
         .connections_max = 0, .out_bytes_max = 8u << 20, .debt_bytes_max = 256u << 10,             \
-        .debt_core_bytes_max = 64u << 20, .read_bytes = 256u << 10,                                \
+        .debt_core_bytes_max = 64u << 20, .read_bytes = 256u << 10, .handshakes_max = 4096,        \
     }
 
 /* One configured address; shared by all cores, read-only while they run. */
@@ -34,6 +37,8 @@ struct listener {
     const struct proto *proto;
     void *proto_ctx; /* the protocol's own, for this listener; on_open finds it here */
     unsigned index;
+    _Atomic(const struct tls_context *) tls; /* NULL: none; may be replaced while it is in use */
+    const struct ws_options *ws;             /* NULL: the protocol is not inside a WebSocket */
 };
 
 enum { NET_LISTENERS_MAX = 16 };

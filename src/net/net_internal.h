@@ -46,7 +46,10 @@ struct net {
     struct core *core;
     void *ctx;
     struct net_options options;
-    uint8_t *in_buf; /* NET_HEADROOM, then options.read_bytes */
+    uint8_t *in_buf;             /* NET_HEADROOM, options.read_bytes, and what TLS may have kept */
+    struct transport_room *room; /* buffers of TLS and WebSocket; NULL until one is used */
+    unsigned handshakes;         /* under way */
+    unsigned steps;              /* of handshakes in this turn */
 
     /* Work for net_flush; last in, first out. */
     struct conn *flush;
@@ -74,6 +77,7 @@ struct conn_origin {
     struct peer peer;
     bool moved;
     uint64_t note;
+    struct transport *transport; /* of one that has moved; taken */
 };
 
 /* Makes a connection and opens its protocol. NULL with *err if it could not
@@ -90,6 +94,13 @@ int conn_take_fd(struct conn *c);
 /* ---- conn_in.c: bytes in ------------------------------------------------------ */
 
 void conn_read(struct conn *c);
+
+/* One recv into `to`: bytes read, or 0 if there are none now or the connection has gone. */
+long conn_recv(struct conn *c, uint8_t *to, size_t room);
+
+/* Hands over the `n` new bytes at `at`, which lie in net->in_buf behind NET_HEADROOM, after
+ * those that are unread. */
+void conn_take(struct conn *c, uint8_t *at, size_t n);
 
 /* Hands `in` to the protocol and keeps what it leaves. */
 void conn_feed(struct conn *c, struct bytes in);

@@ -42,6 +42,19 @@ static void print_markdown(void)
          "default. In the file a dot is one level of nesting:\n\n"
          "```yaml\ncores: auto\nlisteners:\n  - address: 127.0.0.1:1883\nlimits:\n"
          "  queue_messages: 1000\n```\n\n"
+         "An entry of `listeners` says how it is reached; `tls` belongs to `tls` and `wss`,\n"
+         "`websocket` to `ws` and `wss`. All but the address, certificate and key may be left "
+         "out.\n\n"
+         "```yaml\nlisteners:\n  - address: '*:8884'\n    transport: wss  # tcp, tls, ws, wss\n"
+         "    tls:\n      certificate: /etc/pinion/chain.pem\n      key: /etc/pinion/key.pem\n"
+         "      ca: /etc/pinion/clients-ca.pem\n      crl: /etc/pinion/clients.crl\n"
+         "      client_certificate: required  # none, optional, required\n"
+         "      min_version: '1.2'  # or 1.3\n      ciphers: ECDHE+AESGCM  # of TLS 1.2\n"
+         "      names:  # for clients that ask for another name\n"
+         "        - {certificate: other.pem, key: other.key}\n"
+         "    websocket:\n      path: /mqtt\n      origins: ['https://app.example.org']\n```\n\n"
+         "On HUP the certificates, keys and lists are read again; if one is bad, the old ones "
+         "stay.\n\n"
          "`pinion check` shows every setting as it would be, and where its value comes from. A\n"
          "change takes effect with the next start.");
     for (unsigned i = 0; i < options_count(); i++) {
@@ -70,6 +83,10 @@ static int run(const struct command *c, int argc, char **argv)
         return EXIT_CONFIG;
     }
     print_settings(&o);
+    if (options_check_tls(&o) < 0) {
+        fprintf(stderr, "pinion %s: %s\n", c->name, o.error);
+        return EXIT_CONFIG;
+    }
     print_plan(&plan);
     return EXIT_OK;
 }

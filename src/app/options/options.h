@@ -46,8 +46,31 @@ struct option {
 
 enum { OPTIONS_MAX = 64, OPTION_TEXT_MAX = 256, OPTIONS_ERROR = 512 };
 
+enum listen_transport { LISTEN_TCP, LISTEN_TLS, LISTEN_WS, LISTEN_WSS };
+
+/* What lies between a listener's sockets and MQTT. An empty text is none. */
+struct listen_how {
+    uint8_t transport; /* enum listen_transport */
+    uint8_t client;    /* enum tls_client */
+    bool only_v13;
+    char certificate[OPTION_TEXT_MAX];
+    char key[OPTION_TEXT_MAX];
+    char ca[OPTION_TEXT_MAX];
+    char crl[OPTION_TEXT_MAX];
+    char ciphers[2 * OPTION_TEXT_MAX];
+    char path[OPTION_TEXT_MAX];
+    struct {
+        char certificate[OPTION_TEXT_MAX];
+        char key[OPTION_TEXT_MAX];
+    } names[TLS_NAMES_MAX];
+    unsigned nnames;
+    char origins[WS_ORIGINS_MAX][OPTION_TEXT_MAX];
+    unsigned norigins;
+};
+
 struct listen_set {
     struct sock_addr at[NET_LISTENERS_MAX];
+    struct listen_how how[NET_LISTENERS_MAX];
     unsigned n;
 };
 
@@ -129,3 +152,14 @@ int options_load(struct options *o, const struct option_args *a);
  * loopback address that this machine does not have is left out if `lenient`. */
 int listen_set_parse(struct listen_set *s, const char *text, bool lenient, char *error, size_t n);
 const char *listen_set_text(const struct listen_set *s, char *out, size_t n);
+
+/* "tcp", "tls", "ws", "wss". */
+const char *listen_transport_text(const struct listen_how *h);
+int listen_transport_find(const char *text); /* -ERR_INVALID */
+
+/* The certificates of a TLS listener, read; NULL with a sentence in error[n]. */
+struct tls_context *listen_tls_new(const struct listen_how *h, char *error, size_t n);
+
+/* Reads the certificates of every listener, only to see whether they are good: 0, or
+ * -ERR_INVALID with o->error set. */
+int options_check_tls(struct options *o);

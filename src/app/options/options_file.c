@@ -12,15 +12,12 @@
 #include <string.h>
 
 #include "app/options/options.h"
+#include "app/options/options_file.h"
 #include "app/suggest.h"
 #include "base/assert.h"
 #include "base/err.h"
 
 enum { FILE_BYTES_MAX = 1 << 20, SECTIONS_MAX = 16, COMPLAINT = 256 };
-
-struct file_listener {
-    char *address;
-};
 
 /* What libcyaml fills: one text per row of options.def. */
 struct file_values {
@@ -52,16 +49,6 @@ struct complaint {
 };
 
 /* ---- schema ---------------------------------------------------------------------------- */
-
-static const cyaml_schema_field_t address_fields[] = {
-    CYAML_FIELD_STRING_PTR("address", CYAML_FLAG_POINTER, struct file_listener, address, 1,
-                           CYAML_UNLIMITED),
-    CYAML_FIELD_END,
-};
-
-static const cyaml_schema_value_t address_entry = {
-    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_listener, address_fields),
-};
 
 static cyaml_schema_field_t text_field(unsigned i, const char *name)
 {
@@ -97,9 +84,9 @@ static struct file_section *section_at(struct file_schema *s, const char *name, 
 
 static struct file_schema *schema_new(void)
 {
-    static const cyaml_schema_field_t listeners =
-        CYAML_FIELD_SEQUENCE("listeners", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                             struct file_values, listeners, &address_entry, 1, NET_LISTENERS_MAX);
+    static const cyaml_schema_field_t listeners = CYAML_FIELD_SEQUENCE(
+        "listeners", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_values, listeners,
+        &file_listener_schema, 1, NET_LISTENERS_MAX);
     struct file_schema *s = calloc(1, sizeof *s);
 
     if (!s) return NULL;
@@ -251,17 +238,6 @@ static char *read_file(struct options *o, const char *path)
     return text;
 }
 
-static int take_listeners(struct options *o, const struct file_values *v, unsigned i, unsigned line)
-{
-    char text[NET_LISTENERS_MAX * SOCK_ADDR_TEXT] = "";
-    size_t used = 0;
-
-    for (unsigned k = 0; k < v->listeners_count && used < sizeof text; k++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", k ? ", " : "",
-                                 v->listeners[k].address);
-    return options_set(o, i, text, FROM_FILE, line);
-}
-
 static int take_values(struct options *o, const struct file_values *v, const char *text)
 {
     for (unsigned i = 0; i < options_count(); i++) {
@@ -270,7 +246,8 @@ static int take_values(struct options *o, const struct file_values *v, const cha
         if (v->text[i])
             err = options_set(o, i, v->text[i], FROM_FILE, line);
         else if (option_at(i)->kind == OPTION_ADDRESSES && v->listeners)
-            err = take_listeners(o, v, i, line);
+            err = file_take_listeners(o, v->listeners, v->listeners_count,
+                                      (struct file_place){i, line});
         if (err < 0) return err;
     }
     return 0;

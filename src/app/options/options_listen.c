@@ -37,6 +37,7 @@ int listen_set_parse(struct listen_set *s, const char *text, bool lenient, char 
             return -ERR_INVALID;
         }
         struct sock_addr *a = &s->at[s->n];
+        s->how[s->n] = (struct listen_how){.transport = LISTEN_TCP};
         if (len >= sizeof one || sock_addr_parse(a, one) < 0) {
             snprintf(error, n, "\"%.60s\" is not an address with a port", one);
             return -ERR_INVALID;
@@ -55,7 +56,68 @@ const char *listen_set_text(const struct listen_set *s, char *out, size_t n)
 
     out[0] = '\0';
     for (unsigned i = 0; i < s->n && used < n; i++)
-        used += (size_t)snprintf(out + used, n - used, "%s%s", i ? ", " : "",
-                                 sock_addr_text(&s->at[i], one));
+        used += (size_t)snprintf(out + used, n - used, "%s%s%s%s", i ? ", " : "",
+                                 sock_addr_text(&s->at[i], one), s->how[i].transport ? " " : "",
+                                 s->how[i].transport ? listen_transport_text(&s->how[i]) : "");
     return out;
+}
+
+/* ---- transports ---------------------------------------------------------------------- */
+
+static const char *const transports[] = {
+    [LISTEN_TCP] = "tcp",
+    [LISTEN_TLS] = "tls",
+    [LISTEN_WS] = "ws",
+    [LISTEN_WSS] = "wss",
+};
+
+const char *listen_transport_text(const struct listen_how *h)
+{
+    return transports[h->transport];
+}
+
+int listen_transport_find(const char *text)
+{
+    for (int i = 0; i <= LISTEN_WSS; i++)
+        if (strcmp(transports[i], text) == 0) return i;
+    return -ERR_INVALID;
+}
+
+static const char *given(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+struct tls_context *listen_tls_new(const struct listen_how *h, char *error, size_t n)
+{
+    struct tls_options o = {
+        .pair = {.certificate = h->certificate, .key = h->key},
+        .ca = given(h->ca),
+        .crl = given(h->crl),
+        .ciphers = given(h->ciphers),
+        .alpn = h->transport == LISTEN_WSS ? "http/1.1" : "mqtt",
+        .client = h->client,
+        .only_v13 = h->only_v13,
+        .nnames = h->nnames,
+    };
+
+    for (unsigned i = 0; i < h->nnames; i++)
+        o.names[i] = (struct tls_pair){h->names[i].certificate, h->names[i].key};
+    return tls_context_new(&o, error, n);
+}
+
+int options_check_tls(struct options *o)
+{
+    char error[OPTION_TEXT_MAX], address[SOCK_ADDR_TEXT];
+
+    for (unsigned i = 0; i < o->listeners.n; i++) {
+        const struct listen_how *h = &o->listeners.how[i];
+        if (h->transport != LISTEN_TLS && h->transport != LISTEN_WSS) continue;
+        struct tls_context *x = listen_tls_new(h, error, sizeof error);
+        if (!x)
+            return options_refuse(o, "listeners: %s: %s",
+                                  sock_addr_text(&o->listeners.at[i], address), error);
+        tls_context_free(&x);
+    }
+    return 0;
 }

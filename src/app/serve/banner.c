@@ -66,8 +66,11 @@ void banner_print(const struct serve *s, FILE *out)
 
     fprintf(out, "Pinion " PINION_VERSION "\n");
     for (unsigned i = 0; i < n; i++) {
-        char address[SOCK_ADDR_TEXT];
-        row(out, i == 0 ? "mqtt" : "", sock_addr_text(&s->listener[i].addr, address));
+        const struct listen_how *how = &s->options->listeners.how[i];
+        char address[SOCK_ADDR_TEXT], text[2 * SOCK_ADDR_TEXT];
+        snprintf(text, sizeof text, "%s%s%s", sock_addr_text(&s->listener[i].addr, address),
+                 how->transport ? " " : "", how->transport ? listen_transport_text(how) : "");
+        row(out, i == 0 ? "mqtt" : "", text);
         if (!banner_is_loopback(&s->listener[i].addr)) open = true;
     }
     print_cores(s, out);

@@ -34,7 +34,7 @@ static int run(const struct command *c, int argc, char **argv)
         return EXIT_CONFIG;
     }
     banner_print(&serve, stdout);
-    signals_wait();
+    signals_wait(&serve, serve_reload_tls);
     serve_stop(&serve);
     return EXIT_OK;
 }
@@ -49,5 +49,6 @@ const struct command command_serve = {
     .notes =
         "Settings come from the command line, else from the environment (PINION_CORES=4), else\n"
         "from the file, else they have defaults. \"pinion check\" lists all of them.\n"
-        "TERM and INT end the broker in good order; a second one ends it at once.\n",
+        "HUP reads certificates again. TERM and INT end the broker in good order; a second one "
+        "ends it at once.\n",
 };

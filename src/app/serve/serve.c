@@ -28,9 +28,8 @@ static int make_shared(struct serve *s, const struct options *o, char *error)
     mo.cores = s->plan.cores;
     s->seed = rng_os_seed();
     serve_mail_handlers(s->handlers);
-    for (unsigned i = 0; i < o->listeners.n; i++)
-        s->listener[i] =
-            (struct listener){.addr = o->listeners.at[i], .proto = &mqtt_proto, .index = i};
+    err = serve_listeners_make(s, error);
+    if (err < 0) return err;
 
     size_t bytes = s->plan.cores * sizeof *s->cores;
     s->cores =
@@ -130,6 +129,7 @@ void serve_stop(struct serve *s)
     if (s->gate == GATE_SHUT) open_gate(s, GATE_NEVER);
     for (unsigned i = 0; i < s->started; i++)
         pthread_join(s->cores[i].thread, NULL);
+    serve_listeners_free(s);
     helpers_free(&s->helpers);
     mesh_free(&s->mesh);
     free(s->cores);

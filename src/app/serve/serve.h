@@ -42,6 +42,8 @@ struct serve {
     struct pool *pools[CPU_CORES_MAX];
     mail_fn *handlers[BROKER_MAIL_KINDS];
     struct listener listener[NET_LISTENERS_MAX];
+    struct tls_context *tls[NET_LISTENERS_MAX]; /* the newest of each listener; NULL: none */
+    struct ws_options ws[NET_LISTENERS_MAX];
 
     struct core_modules *cores; /* plan.cores of them */
     unsigned started;           /* threads that run */
@@ -74,6 +76,16 @@ int serve_refuse_address(const struct serve *s, unsigned i, int err, char *error
 /* Ends them and frees all. Also after a failed start. */
 void serve_stop(struct serve *s);
 
+/* ---- serve_listen.c ------------------------------------------------------------------------ */
+
+/* Fills s->listener. 0, or -ERR_INVALID with a sentence in error[OPTIONS_ERROR]. */
+int serve_listeners_make(struct serve *s, char *error);
+void serve_listeners_free(struct serve *s);
+
+/* Reads certificates, keys and lists again for connections to come. A listener whose files
+ * are bad goes on as it was; both are logged. */
+void serve_reload_tls(struct serve *s);
+
 /* ---- banner.c
  * ------------------------------------------------------------------------------------ */
 
@@ -90,5 +102,6 @@ bool banner_is_loopback(const struct sock_addr *a);
  * is an error of the write and no signal. */
 void signals_init(void);
 
-/* Waits for TERM or INT, whose number it returns. From then on a second one ends the process. */
-int signals_wait(void);
+/* Waits for TERM or INT, whose number it returns. From then on a second one ends the process.
+ * On HUP it calls `reload` and goes on waiting. */
+int signals_wait(struct serve *s, void (*reload)(struct serve *s));

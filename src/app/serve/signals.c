@@ -19,18 +19,22 @@ void signals_init(void)
     sigset_t set = ending();
 
     signal(SIGPIPE, SIG_IGN);
-    sigaddset(&set,
-              SIGHUP); /* there is nothing to reload yet; a closed terminal is no reason to end */
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-int signals_wait(void)
+int signals_wait(struct serve *s, void (*reload)(struct serve *s))
 {
     sigset_t set = ending();
-    int which = 0;
+    sigset_t heard = set;
+    int which = SIGHUP;
 
-    while (sigwait(&set, &which) != 0)
-        ;
+    sigaddset(&heard, SIGHUP);
+    while (which == SIGHUP) {
+        while (sigwait(&heard, &which) != 0)
+            ;
+        if (which == SIGHUP) reload(s);
+    }
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);

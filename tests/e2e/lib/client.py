@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Paho's client for Python, made to wait: every call returns when the broker has answered."""
 
+import os
 import socket
 import threading
 import time
@@ -29,6 +30,15 @@ def code(reason):
     return getattr(reason, "value", reason)
 
 
+def _shut(sock):
+    """Shuts a socket of Paho's; its WebSocket has no such method, but a file descriptor."""
+    if hasattr(sock, "shutdown"):
+        sock.shutdown(socket.SHUT_RDWR)
+    else:
+        with socket.socket(fileno=os.dup(sock.fileno())) as under:
+            under.shutdown(socket.SHUT_RDWR)
+
+
 class Message:
     """A PUBLISH as the client saw it."""
 
@@ -52,15 +62,17 @@ class Client:
     expiry   the session expiry interval in seconds, for 5.0
     will     (topic, payload) with optional qos, retain, properties after it
     connect  further properties of CONNECT, by Paho's names
+    transport "tcp" or "websockets"
     """
 
     def __init__(self, bench, name, version=V5, clean=True, expiry=0, will=None, keep_alive=60,
-                 connect=None, broker=None):
+                 connect=None, broker=None, transport="tcp"):
         self.broker, self.version, self.keep_alive = broker or bench.broker, version, keep_alive
         self.clean, self.expiry, self.extra = clean, expiry, connect or {}
         old = {} if version == V5 else {"clean_session": clean}
         self.id = bench.name(name) if name else ""
-        self.paho = paho.Client(self.id, protocol=version, reconnect_on_failure=False, **old)
+        self.paho = paho.Client(self.id, protocol=version, reconnect_on_failure=False,
+                                transport=transport, **old)
         self.paho.max_inflight_messages_set(INFLIGHT)
         self.paho.max_queued_messages_set(0)
         self.paho.on_connect, self.paho.on_disconnect = self._on_connect, self._on_disconnect
@@ -184,7 +196,7 @@ class Client:
         """The connection breaks: no DISCONNECT."""
         sock = self.paho.socket()
         if sock:
-            sock.shutdown(socket.SHUT_RDWR)
+            _shut(sock)
         self.wait_lost()
         self.paho.loop_stop()
 
@@ -204,7 +216,7 @@ class Client:
         self.paho.disconnect()
         if sock:
             try:
-                sock.shutdown(socket.SHUT_RDWR)
+                _shut(sock)
             except OSError:
                 pass  # already gone
         self.paho.loop_stop()

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options_file_listen.c -- the entries under `listeners` in the YAML file. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/options/options_file.h"
+#include "base/err.h"
+
+/* ---- schema ---------------------------------------------------------------------------- */
+
+#define TEXT_FIELD(name, type, flags)                                                              \
+    CYAML_FIELD_STRING_PTR(#name, CYAML_FLAG_POINTER | (flags), type, name, 1, CYAML_UNLIMITED)
+#define MAYBE CYAML_FLAG_OPTIONAL
+
+static const cyaml_schema_field_t pair_fields[] = {
+    TEXT_FIELD(certificate, struct file_pair, 0),
+    TEXT_FIELD(key, struct file_pair, 0),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t pair_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_pair, pair_fields),
+};
+
+static const cyaml_schema_field_t tls_fields[] = {
+    TEXT_FIELD(certificate, struct file_tls, 0),
+    TEXT_FIELD(key, struct file_tls, 0),
+    TEXT_FIELD(ca, struct file_tls, MAYBE),
+    TEXT_FIELD(crl, struct file_tls, MAYBE),
+    TEXT_FIELD(client_certificate, struct file_tls, MAYBE),
+    TEXT_FIELD(min_version, struct file_tls, MAYBE),
+    TEXT_FIELD(ciphers, struct file_tls, MAYBE),
+    CYAML_FIELD_SEQUENCE("names", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_tls, names,
+                         &pair_schema, 0, TLS_NAMES_MAX),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t origin_schema = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, CYAML_UNLIMITED),
+};
+
+static const cyaml_schema_field_t websocket_fields[] = {
+    TEXT_FIELD(path, struct file_websocket, MAYBE),
+    CYAML_FIELD_SEQUENCE("origins", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_websocket,
+                         origins, &origin_schema, 0, WS_ORIGINS_MAX),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t listener_fields[] = {
+    TEXT_FIELD(address, struct file_listener, 0),
+    TEXT_FIELD(transport, struct file_listener, MAYBE),
+    CYAML_FIELD_MAPPING_PTR("tls", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_listener,
+                            tls, tls_fields),
+    CYAML_FIELD_MAPPING_PTR("websocket", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                            struct file_listener, websocket, websocket_fields),
+    CYAML_FIELD_END,
+};
+
+const cyaml_schema_value_t file_listener_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_listener, listener_fields),
+};
+
+/* ---- values ------------------------------------------------------------------------------ */
+
+/* One entry being judged; `bad` names the first value that was refused. */
+struct entry {
+    const char *bad;
+    const char *why;
+};
+
+static void refuse(struct entry *e, const char *what, const char *why)
+{
+    if (e->bad) return;
+    e->bad = what;
+    e->why = why;
+}
+
+static void take_text(struct entry *e, const char *name, const char *text, char *to, size_t room)
+{
+    if (!text) return;
+    if (strlen(text) >= room)
+        refuse(e, name, "too long");
+    else
+        memcpy(to, text, strlen(text) + 1);
+}
+
+/* The number of `text` among `words`, 0 if there is no text. */
+static uint8_t take_word(struct entry *e, const char *name, const char *text,
+                         const char *const words[3])
+{
+    if (!text) return 0;
+    for (uint8_t i = 0; i < 3 && words[i]; i++)
+        if (strcmp(words[i], text) == 0) return i;
+    refuse(e, name, "not a word that stands here");
+    return 0;
+}
+
+static void take_tls(struct entry *e, const struct file_tls *t, struct listen_how *h)
+{
+    static const char *const clients[3] = {"none", "optional", "required"};
+    static const char *const versions[3] = {"1.2", "1.3", NULL};
+
+    take_text(e, "tls.certificate", t->certificate, h->certificate, sizeof h->certificate);
+    take_text(e, "tls.key", t->key, h->key, sizeof h->key);
+    take_text(e, "tls.ca", t->ca, h->ca, sizeof h->ca);
+    take_text(e, "tls.crl", t->crl, h->crl, sizeof h->crl);
+    take_text(e, "tls.ciphers", t->ciphers, h->ciphers, sizeof h->ciphers);
+    h->client = take_word(e, "tls.client_certificate", t->client_certificate, clients);
+    h->only_v13 = take_word(e, "tls.min_version", t->min_version, versions);
+    for (unsigned i = 0; i < t->names_count; i++) {
+        take_text(e, "tls.names", t->names[i].certificate, h->names[i].certificate,
+                  sizeof h->names[i].certificate);
+        take_text(e, "tls.names", t->names[i].key, h->names[i].key, sizeof h->names[i].key);
+    }
+    h->nnames = t->names_count;
+}
+
+static void take_websocket(struct entry *e, const struct file_websocket *w, struct listen_how *h)
+{
+    take_text(e, "websocket.path", w->path, h->path, sizeof h->path);
+    if (h->path[0] != '/') refuse(e, "websocket.path", "it begins with /");
+    for (unsigned i = 0; i < w->origins_count; i++)
+        take_text(e, "websocket.origins", w->origins[i], h->origins[i], sizeof h->origins[i]);
+    h->norigins = w->origins_count;
+}
+
+static void take_how(struct entry *e, const struct file_listener *l, struct listen_how *h)
+{
+    int transport = l->transport ? listen_transport_find(l->transport) : LISTEN_TCP;
+    bool tls = transport == LISTEN_TLS || transport == LISTEN_WSS;
+    bool websocket = transport == LISTEN_WS || transport == LISTEN_WSS;
+
+    *h = (struct listen_how){.path = "/mqtt"};
+    if (transport < 0) {
+        refuse(e, "transport", "it is tcp, tls, ws or wss");
+        return;
+    }
+    h->transport = (uint8_t)transport;
+    if (tls && !l->tls) refuse(e, "tls", "a certificate and a key are needed");
+    if (!tls && l->tls) refuse(e, "tls", "the transport is neither tls nor wss");
+    if (!websocket && l->websocket) refuse(e, "websocket", "the transport is neither ws nor wss");
+    if (l->tls) take_tls(e, l->tls, h);
+    if (l->websocket) take_websocket(e, l->websocket, h);
+}
+
+int file_take_listeners(struct options *o, const struct file_listener *l, unsigned n,
+                        struct file_place at)
+{
+    char text[NET_LISTENERS_MAX * SOCK_ADDR_TEXT] = "";
+    size_t used = 0;
+
+    for (unsigned i = 0; i < n && used < sizeof text; i++)
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "", l[i].address);
+    int err = options_set(o, at.row, text, FROM_FILE, at.line);
+    if (err == 0 && o->listeners.n != n)
+        err = options_refuse(o, "%s:%u: listeners: one address in each entry", o->file, at.line);
+    for (unsigned i = 0; err == 0 && i < o->listeners.n; i++) {
+        struct entry e = {.bad = NULL};
+        take_how(&e, &l[i], &o->listeners.how[i]);
+        if (e.bad)
+            err = options_refuse(o, "%s:%u: listeners: %.60s: %s: %s", o->file, at.line,
+                                 l[i].address, e.bad, e.why);
+    }
+    return err;
+}
