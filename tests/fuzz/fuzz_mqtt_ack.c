@@ -25,7 +25,7 @@ static void one_suback(const struct mqtt_frame *f, enum mqtt_version v)
     if (rc) return;
     fuzz_inside(a.codes, f->body);
     struct writer w = fuzz_writer(f->body);
-    mqtt_encode_suback(&w, v, f->type, a.packet_id, a.codes, &a.props);
+    mqtt_encode_suback(&w, v, f->type, &a);
     struct mqtt_frame again = fuzz_written(&w);
     rc = mqtt_decode_suback(&again, v, &b);
     ASSERT(rc == 0 && a.packet_id == b.packet_id && bytes_eq(a.codes, b.codes));

@@ -236,8 +236,8 @@ void mqtt_encode_subscribe(struct writer *w, enum mqtt_version v, uint16_t packe
                            const struct mqtt_filter *f, unsigned n);
 void mqtt_encode_unsubscribe(struct writer *w, enum mqtt_version v, uint16_t packet_id,
                              const struct mqtt_filter *f, unsigned n);
-void mqtt_encode_suback(struct writer *w, enum mqtt_version v, unsigned type, uint16_t packet_id,
-                        struct bytes codes, const struct mqtt_props *p);
+void mqtt_encode_suback(struct writer *w, enum mqtt_version v, unsigned type,
+                        const struct mqtt_suback *s);
 void mqtt_encode_disconnect(struct writer *w, enum mqtt_version v, const struct mqtt_disconnect *d);
 void mqtt_encode_auth(struct writer *w, const struct mqtt_disconnect *d);
 void mqtt_encode_ping(struct writer *w, unsigned type); /* PINGREQ or PINGRESP */

@@ -25,10 +25,10 @@ static uint8_t code_of(const struct mqtt *m, unsigned reason)
 /* Sends SUBACK or UNSUBACK; one the client cannot take ends the connection. */
 static void answer(struct mqtt *m, unsigned type, uint16_t packet_id, struct bytes codes)
 {
-    struct mqtt_props none = {.have = 0};
+    struct mqtt_suback s = {.packet_id = packet_id, .codes = codes};
     struct writer w = wr_of(m->core->scratch, m->core->scratch_bytes);
 
-    mqtt_encode_suback(&w, (enum mqtt_version)m->version, type, packet_id, codes, &none);
+    mqtt_encode_suback(&w, (enum mqtt_version)m->version, type, &s);
     if (!mqtt_put(m, &w)) mqtt_drop(m, MQTT_RC_PACKET_TOO_LARGE);
 }
 

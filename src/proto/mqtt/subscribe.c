@@ -149,14 +149,12 @@ void mqtt_encode_unsubscribe(struct writer *w, enum mqtt_version v, uint16_t pac
     wr_packet_end(w, at);
 }
 
-/* tidy: the parts of the packet, which a session has at hand one by one */
-void mqtt_encode_suback(struct writer *w, enum mqtt_version v, unsigned type, uint16_t packet_id,
-                        struct bytes codes, const struct mqtt_props *p)
+void mqtt_encode_suback(struct writer *w, enum mqtt_version v, unsigned type,
+                        const struct mqtt_suback *s)
 {
     size_t at = wr_packet(w, type);
-    wr_u16be(w, packet_id); /* [MQTT-2.2.1-6] */
-    if (v == MQTT_V5 && p) mqtt_encode_props(w, p);
-    if (v == MQTT_V5 && !p) wr_u8(w, 0);                         /* [MQTT-2.2.2-1] */
-    if (v == MQTT_V5 || type == MQTT_SUBACK) wr_bytes(w, codes); /* 3.1.1: UNSUBACK has none */
+    wr_u16be(w, s->packet_id);                                      /* [MQTT-2.2.1-6] */
+    if (v == MQTT_V5) mqtt_encode_props(w, &s->props);              /* [MQTT-2.2.2-1] */
+    if (v == MQTT_V5 || type == MQTT_SUBACK) wr_bytes(w, s->codes); /* 3.1.1: UNSUBACK has none */
     wr_packet_end(w, at);
 }

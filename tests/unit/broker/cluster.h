@@ -259,13 +259,17 @@ static inline void client_sub(struct cluster *k, struct client *c, const char *f
     assert_true(c->suback);
 }
 
-/* Publishes and does not wait. `flags`: 'r' in it retains. */
-static inline void client_say(struct client *c, const char *topic, const char *payload, uint8_t qos,
-                              bool retain, uint16_t packet_id)
+enum { SAY_RETAINED = 4 };
+
+/* Publishes and does not wait. `how`: the QoS, and SAY_RETAINED or not. */
+static inline void client_say(struct client *c, const char *topic, const char *payload,
+                              unsigned how, uint16_t packet_id)
 {
     struct broker *b = c->session->broker;
-    struct publication p = {
-        .topic = bytes_str(topic), .payload = bytes_str(payload), .qos = qos, .retain = retain};
+    struct publication p = {.topic = bytes_str(topic),
+                            .payload = bytes_str(payload),
+                            .qos = (uint8_t)(how & 3),
+                            .retain = (how & SAY_RETAINED) != 0};
     uint32_t mailed = 0;
     p.topic_hash = broker_topic_hash(b, p.topic);
     assert_int_equal(broker_publish(c->session, &p, packet_id, 0, &mailed), 0);
@@ -276,7 +280,7 @@ static inline void client_pub(struct cluster *k, struct client *c, const char *t
 {
     static uint16_t id;
     if (qos && !++id) id = 1;
-    client_say(c, topic, payload, qos, false, qos ? id : 0);
+    client_say(c, topic, payload, qos, qos ? id : 0);
     cluster_settle(k);
 }
 

@@ -10,10 +10,10 @@ static void acceptances_are_told_in_the_order_of_publishing(void **state)
     const char *topic[4];
     for (unsigned i = 0; i < 4; i++)
         topic[i] = topic_at(k, i, "t");
-    client_say(p, topic[3], "x", 1, false, 1);
-    client_say(p, topic[2], "x", 2, false, 2);
-    client_say(p, topic[1], "x", 1, false, 3);
-    client_say(p, topic[0], "x", 2, false, 4); /* accepted at once, but not told */
+    client_say(p, topic[3], "x", 1, 1);
+    client_say(p, topic[2], "x", 2, 2);
+    client_say(p, topic[1], "x", 1, 3);
+    client_say(p, topic[0], "x", 2, 4); /* accepted at once, but not told */
     for (unsigned i = 0; i < 3; i++) {
         cluster_turn(k, 0);
         cluster_turn(k, 1);
@@ -70,7 +70,7 @@ static void numbers_may_wrap(void **state)
     const char *far = topic_at(k, 1, "t");
     p->session->await_head = p->session->await_tail = UINT32_MAX - 300;
     for (uint16_t i = 1; i <= 900; i++) {
-        client_say(p, far, "x", 1, false, i);
+        client_say(p, far, "x", 1, i);
         if (i % 97 == 0) cluster_turn(k, i % 2);
     }
     cluster_settle(k);
@@ -91,9 +91,9 @@ static void a_message_that_cannot_be_retained_is_refused_but_delivered(void **st
         struct client *p = client_new(k, "p", 0);
         const char *a = topic_at(k, 0, "a"), *b = topic_at(k, 0, "b");
         client_sub(k, p, "#", 0);
-        client_say(p, a, "1", 1, true, 1);
-        client_say(p, b, "2", 1, true, 2);
-        client_say(p, a, "3", 2, true, 3);
+        client_say(p, a, "1", 1 | SAY_RETAINED, 1);
+        client_say(p, b, "2", 1 | SAY_RETAINED, 2);
+        client_say(p, a, "3", 2 | SAY_RETAINED, 3);
         cluster_settle(k);
         assert_int_equal(p->accepted_status[0], 0);
         assert_int_equal(p->accepted_status[1], -ERR_FULL);
@@ -117,14 +117,14 @@ static void at_qos_1_the_next_connection_hears_nothing_of_what_the_last_one_publ
     struct client *p = client_new(k, id, 100);
     bool present;
     int err;
-    client_say(p, far, "x", 1, false, 5);
+    client_say(p, far, "x", 1, 5);
     session_detach(p->session, false);
     again.ops = &client_ops;
     again.sink = p;
     p->session = session_attach(k->broker[0], &again, &present, &err);
     session_resume(p->session);
     assert_true(present);
-    client_say(p, far, "x", 1, false, 5);
+    client_say(p, far, "x", 1, 5);
     cluster_settle(k);
     unsigned told = 0;
     for (unsigned i = 0; i < p->accepted; i++)
@@ -142,7 +142,7 @@ static void at_qos_2_the_next_connection_hears_of_it(void **state)
     const char *id = client_at(k, 0, "p"), *far = topic_at(k, 1, "t");
     struct client *p = client_new(k, id, 100);
     assert_int_equal(session_receive(p->session, 5), 0);
-    client_say(p, far, "x", 2, false, 5);
+    client_say(p, far, "x", 2, 5);
     session_detach(p->session, false);
     bool present;
     int err;
@@ -172,7 +172,7 @@ static void a_qos_2_message_refused_without_a_connection_is_new_when_it_comes_ag
     const char *id = client_at(k, 0, "p"), *far = topic_at(k, 1, "t");
     struct client *p = client_new(k, id, 100);
     assert_int_equal(session_receive(p->session, 5), 0);
-    client_say(p, far, "x", 2, true, 5);
+    client_say(p, far, "x", 2 | SAY_RETAINED, 5);
     client_detach(k, p, false);
     client_attach(k, p, &(struct attach){.client_id = bytes_str(id)});
     assert_true(p->present);

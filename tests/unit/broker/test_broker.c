@@ -122,11 +122,11 @@ static void a_broker_may_be_freed_at_any_moment_of_one_core(void **state)
         for (uint16_t i = 0; i < 5000; i++) { /* more than a walk's budget */
             char topic[16];
             snprintf(topic, sizeof topic, "t/%u", i);
-            client_say(c, topic, "x", 0, true, 0);
+            client_say(c, topic, "x", 0 | SAY_RETAINED, 0);
         }
         cluster_settle(k);
         client_ask(c, &r);
-        client_say(c, "t/1", "live", 1, true, 1);
+        client_say(c, "t/1", "live", 1 | SAY_RETAINED, 1);
         for (unsigned i = 0; i < moment; i++) {
             client_forget(c);
             cluster_turn(k, 0);

@@ -35,7 +35,7 @@ static void messages_of_a_topic_keep_their_order_for_all(void **state)
         for (int i = 0; i < 500; i++) {
             char text[16];
             snprintf(text, sizeof text, "%d", i);
-            client_say(i % 2 ? p : q, "t", text, 0, false, 0);
+            client_say(i % 2 ? p : q, "t", text, 0, 0);
             if (i % 7 == 0) cluster_turn(k, (unsigned)i % k->cores);
         }
         cluster_settle(k);
@@ -128,13 +128,13 @@ static void live_messages_carry_retain_only_where_asked(void **state)
         struct sub_request as_is = {.filter = BYTES("t"), .retain_as_published = true};
         client_ask(c, &as_is);
         client_sub(k, d, "t", 0);
-        client_say(c, "t", "v", 0, true, 0);
+        client_say(c, "t", "v", 0 | SAY_RETAINED, 0);
         cluster_settle(k);
         assert_int_equal(c->n, 1);
         assert_true(c->note[0].retain);
         assert_int_equal(d->n, 1);
         assert_false(d->note[0].retain);
-        client_say(c, "t", "", 0, true, 0);
+        client_say(c, "t", "", 0 | SAY_RETAINED, 0);
         client_free(k, c);
         client_free(k, d);
     }
@@ -149,7 +149,7 @@ static void every_publish_above_qos_0_is_accepted_in_order(void **state)
         for (uint16_t i = 1; i <= 200; i++) {
             char topic[16];
             snprintf(topic, sizeof topic, "t/%u", i % 37u); /* many owners */
-            client_say(p, topic, "x", 1 + i % 2, false, i);
+            client_say(p, topic, "x", 1 + i % 2, i);
             if (i % 11 == 0) cluster_turn(k, i % k->cores);
         }
         cluster_settle(k);
@@ -172,7 +172,7 @@ static void a_session_may_end_while_owners_owe_it_acceptances(void **state)
             for (uint16_t i = 1; i <= 50; i++) {
                 char topic[16];
                 snprintf(topic, sizeof topic, "t/%u", i);
-                client_say(p, topic, "x", 1, false, i);
+                client_say(p, topic, "x", 1, i);
             }
             session_detach(p->session, false); /* before any mail has been taken */
             p->session = NULL;

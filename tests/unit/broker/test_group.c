@@ -136,7 +136,7 @@ static void mail_for_a_group_that_is_gone_does_not_reach_its_successor(void **st
     snprintf(filter, sizeof filter, "$share/g/%s", far);
     client_sub(k, c, filter, 1);
     for (uint16_t i = 1; i <= 10; i++)
-        client_say(p, far, "x", 1, false, i);
+        client_say(p, far, "x", 1, i);
     cluster_turn(k, 1); /* SHARED mail is under way */
     broker_unsubscribe(c->session, bytes_str(filter));
     for (unsigned i = 0; i < GROUPS; i++) { /* one at a time */

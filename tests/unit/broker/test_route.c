@@ -129,7 +129,7 @@ static void a_message_for_subscribers_who_have_just_gone_is_dropped(void **state
         struct client *c = client_new(k, client_at(k, 1, "c"), 0);
         struct client *p = client_new(k, client_at(k, 0, "p"), 0);
         client_sub(k, c, "t", 1);
-        client_say(p, "t", "x", 1, false, 1);
+        client_say(p, "t", "x", 1, 1);
         session_detach(c->session, false);
         c->session = NULL;
         cluster_settle(k);

@@ -374,7 +374,7 @@ static void an_id_is_not_used_again_while_owners_owe_it_mail(void **state)
     struct session *old = c->session;
     uint32_t id = old->id;
     for (uint16_t i = 1; i <= 10; i++)
-        client_say(c, far, "x", 1, false, i);
+        client_say(c, far, "x", 1, i);
     session_detach(old, false); /* and nothing is taken yet */
     c->session = NULL;
     assert_ptr_equal(slots_find(&k->broker[0]->session_ids, id), old);

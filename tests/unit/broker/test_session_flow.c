@@ -159,7 +159,7 @@ static void packet_ids_are_never_0_and_never_used_twice_at_a_time(void **state)
     s->flight.head = s->flight.tail = rebase_at;
     memset(used, 0, sizeof used);
     for (unsigned i = 0; i < MESSAGES; i++) {
-        client_say(p, "t", "x", 1, false, 1);
+        client_say(p, "t", "x", 1, 1);
         broker_deliver(k->broker[0]);
         assert_int_equal(c->n, 1);
         uint16_t id = c->note[0].packet_id;
@@ -442,7 +442,7 @@ static void when_the_pool_is_full_messages_are_dropped_and_counted_and_nothing_l
     for (uint16_t i = 1; i <= 100; i++) {
         char topic[16];
         snprintf(topic, sizeof topic, "t/%u", i);
-        client_say(p, topic, "x", 1, i % 2, i);
+        client_say(p, topic, "x", 1 | (i % 2 ? SAY_RETAINED : 0), i);
     }
     cluster_settle(k);
     assert_int_equal(p->accepted, 100);

@@ -58,7 +58,7 @@ static void say(struct party *p, unsigned from, unsigned to, uint8_t qos)
         char topic[16], text[16];
         snprintf(topic, sizeof topic, "t/%u", i);
         snprintf(text, sizeof text, "%u", i);
-        client_say(p->publisher, topic, text, qos, false, (uint16_t)(qos ? i : 0));
+        client_say(p->publisher, topic, text, qos, (uint16_t)(qos ? i : 0));
     }
     cluster_settle(p->k);
 }
@@ -173,7 +173,7 @@ static void a_shared_subscription_gets_nothing_retained(void **state)
     EACH_SIZE(k)
     {
         struct client *p = client_new(k, "p", 0);
-        client_say(p, "t/1", "old", 1, true, 1);
+        client_say(p, "t/1", "old", 1 | SAY_RETAINED, 1);
         cluster_settle(k);
         client_sub(k, p, "$share/g/t/1", 1);
         client_sub(k, p, "$share/g/t/+", 1);
@@ -182,7 +182,7 @@ static void a_shared_subscription_gets_nothing_retained(void **state)
             .filter = BYTES("$share/h/t/1"), .qos = 1, .retain_as_published = true, .sub_id = 9};
         client_ask(p, &as_is);
         cluster_settle(k);
-        client_say(p, "t/1", "new", 1, true, 2);
+        client_say(p, "t/1", "new", 1 | SAY_RETAINED, 2);
         cluster_settle(k);
         assert_int_equal(p->n, 3);
         unsigned retained = 0;
@@ -365,7 +365,7 @@ static void leave_at(unsigned moment, uint8_t qos, enum leaving how)
     for (unsigned i = 0; i < 10; i++) {
         char topic[8];
         snprintf(topic, sizeof topic, "t/%u", i);
-        client_say(p, topic, "x", qos, false, (uint16_t)(qos ? i + 1 : 0));
+        client_say(p, topic, "x", qos, (uint16_t)(qos ? i + 1 : 0));
     }
     for (unsigned turn = 0; turn < moment; turn++)
         cluster_turn(k, turn % 3);
@@ -408,7 +408,7 @@ static void a_group_may_be_emptied_while_messages_are_under_way(void **state)
             for (unsigned i = 1; i <= 20; i++) {
                 char topic[8];
                 snprintf(topic, sizeof topic, "t/%u", i);
-                client_say(p.publisher, topic, "x", 1, false, (uint16_t)i);
+                client_say(p.publisher, topic, "x", 1, (uint16_t)i);
             }
             for (unsigned turn = 0; turn < moment; turn++)
                 cluster_turn(k, turn % k->cores);
@@ -443,7 +443,7 @@ static void at_random_nothing_is_lost_and_nothing_is_stranded(void **state)
             unsigned m = (unsigned)(rng_u64(&rng) % MEMBERS);
             snprintf(topic, sizeof topic, "t/%u", i % 40);
             snprintf(text, sizeof text, "%u", i);
-            client_say(p.publisher, topic, text, 1, false, (uint16_t)i);
+            client_say(p.publisher, topic, text, 1, (uint16_t)i);
             cluster_turn(k, (unsigned)(rng_u64(&rng) % k->cores));
             if (i % 13 == 0) cluster_settle(k); /* acceptances */
             if (i % 5 || m == 0) continue;      /* the first stays */

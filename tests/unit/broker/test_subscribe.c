@@ -42,7 +42,8 @@ static void say_value(struct stage *t)
     unsigned v = t->value++;
     if (v / t->topics != t->cleared || t->cleared == 0)
         snprintf(text, sizeof text, "%u", v / t->topics);
-    client_say(t->pub, t->topic[v % t->topics], text, t->qos, true, (uint16_t)(t->qos ? v + 1 : 0));
+    client_say(t->pub, t->topic[v % t->topics], text, t->qos | SAY_RETAINED,
+               (uint16_t)(t->qos ? v + 1 : 0));
 }
 
 static void step(struct stage *t, char what)
@@ -237,7 +238,7 @@ static void values_published_while_a_long_walk_runs_come_once_and_in_order(void 
         for (unsigned i = 0; i < RETAINED; i++) {
             char topic[16];
             snprintf(topic, sizeof topic, "n/%u/w", i);
-            client_say(t.pub, topic, "x", 0, true, 0);
+            client_say(t.pub, topic, "x", 0 | SAY_RETAINED, 0);
         }
         cluster_settle(t.k);
         stage_of_sub = &t;
@@ -251,7 +252,7 @@ static void values_published_while_a_long_walk_runs_come_once_and_in_order(void 
 
 static void pub_retained(struct cluster *k, struct client *p, const char *topic, const char *text)
 {
-    client_say(p, topic, text, 1, true, 1);
+    client_say(p, topic, text, 1 | SAY_RETAINED, 1);
     cluster_settle(k);
 }
 

@@ -160,7 +160,7 @@ static void answers_are_read_and_written_as_they_were(void **state)
         expect_bytes(s.codes, codes);
 
         struct writer w = writer_for(answers[i].name);
-        mqtt_encode_suback(&w, v, f.type, s.packet_id, s.codes, s.props.have ? &s.props : NULL);
+        mqtt_encode_suback(&w, v, f.type, &s);
         expect_written(&w, answers[i].name);
         exact_free(codes);
         exact_free(in);
@@ -171,7 +171,8 @@ static void below_5_an_unsuback_drops_its_codes(void **state)
 {
     (void)state;
     struct writer w = writer_for("unsuback_v311");
-    mqtt_encode_suback(&w, MQTT_V311, MQTT_UNSUBACK, 10, BYTES("\x11"), NULL);
+    struct mqtt_suback s = {.packet_id = 10, .codes = BYTES("\x11")};
+    mqtt_encode_suback(&w, MQTT_V311, MQTT_UNSUBACK, &s);
     expect_written(&w, "unsuback_v311");
 }
 
