@@ -205,18 +205,29 @@ static bool make_local(struct broker *b, struct retain_vector *v)
     return all;
 }
 
-/* Takes the vector of an answer. False: memory ran out. */
+/* May the session wait for `n` more retained messages? Who subscribes to "#" again and again and
+ * does not read would else pile up pointers without end. */
+static bool has_room(const struct session *s, uint32_t n)
+{
+    return n <= s->broker->options.backlog_max &&
+           s->retained_due <= s->broker->options.backlog_max - n;
+}
+
+/* Takes the vector of an answer. False: it is too much, or memory ran out. */
 static bool take_retained(struct broker *b, const struct asking *a, struct interest_mail *im)
 {
     struct retain_vector *v = &im->walk.found;
     bool wanted = a->batch && a->sub && v->n; /* somebody waits, and is still subscribed */
-    struct backlog *l = wanted ? calloc(1, sizeof *l) : NULL;
+    bool room = wanted && has_room(a->sub->session, v->n);
+    struct backlog *l = room ? calloc(1, sizeof *l) : NULL;
     if (!l) {
         answer_drop(b, im);
         return !wanted;
     }
     bool all = im->owner == b->core->id || make_local(b, v);
-    *l = (struct backlog){.at = v->at, .n = v->n, .sub_id = a->sub_id, .qos = a->qos};
+    *l = (struct backlog){
+        .session = a->sub->session, .at = v->at, .n = v->n, .sub_id = a->sub_id, .qos = a->qos};
+    l->session->retained_due += l->n;
     hold_back(a->batch, l);
     return all;
 }
@@ -240,7 +251,7 @@ void subscribe_answered(struct broker *b, struct interest_mail *im)
 
     struct sub_batch *batch = a->batch;
     struct sub *sub = a->failed && a->fresh ? a->sub : NULL;
-    if (a->failed && batch && a->status) *a->status = -ERR_NOMEM;
+    if (a->failed && batch && a->status) *a->status = -ERR_FULL;
     asking_free(a);
     if (sub) sub_drop(sub); /* the client hears that it is not subscribed, so it must not be */
     if (batch && --batch->waiting == 0) batch_done(batch);

@@ -18,6 +18,7 @@ struct broker_options {
     uint32_t subscriptions_max;  /* per session */
     uint32_t queue_messages_max; /* waiting per session */
     uint64_t queue_bytes_max;    /* and their bytes */
+    uint32_t backlog_max;        /* retained messages that a session has yet to get */
     uint32_t window_max;         /* in flight to one client */
     uint32_t receive_max;        /* in flight from one client; announced in 5.0 */
     uint64_t retained_max;       /* per core */
@@ -29,8 +30,8 @@ struct broker_options {
 #define BROKER_OPTIONS_DEFAULT                                                                     \
     {                                                                                              \
         .sessions_max = 1u << 22, .subscriptions_max = 10000, .queue_messages_max = 100000,        \
-        .queue_bytes_max = 64u << 20, .window_max = 1000, .receive_max = 1000,                     \
-        .retained_max = 1000000, .retained_bytes_max = 1u << 30,                                   \
+        .queue_bytes_max = 64u << 20, .backlog_max = 1u << 22, .window_max = 1000,                 \
+        .receive_max = 1000, .retained_max = 1000000, .retained_bytes_max = 1u << 30,              \
         .expiry_max_s = SESSION_NEVER_EXPIRES, .match_cache = 4096,                                \
     }
 

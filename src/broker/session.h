@@ -82,6 +82,7 @@ struct pendings {
 /* Retained messages that a new subscription still has to get, before anything later. */
 struct backlog {
     struct backlog *next;
+    struct session *session;
     struct message **at; /* one use each; entries may be NULL */
     uint32_t n, pos;
     uint32_t sub_id; /* options of the subscription, as they were when it was made */
@@ -108,6 +109,7 @@ struct session {
     uint32_t resend, unsent; /* of them on the last connection only: from where on, and how many */
     uint32_t window;         /* most in flight: the client's receive maximum, and ours */
     struct backlog *backlog, *backlog_tail;
+    uint32_t retained_due; /* messages in backlogs, and in those that wait for SUBACK */
     uint64_t queue_bytes;
 
     struct awaited *await; /* ring of acceptances, oldest first */

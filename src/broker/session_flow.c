@@ -292,6 +292,7 @@ void backlog_free(struct broker *b, struct backlog *l)
 {
     for (uint32_t i = l->pos; i < l->n; i++)
         if (l->at[i]) message_unref(b->core, l->at[i]);
+    l->session->retained_due -= l->n;
     free(l->at);
     free(l);
 }

@@ -161,6 +161,7 @@ static void drain(struct core_modules *m)
 
     c->idle = IDLE_BUSY; /* never sleep: nobody rings any more */
     net_stop_listening(m->net);
+    broker_kick_all(m->broker, KICK_SHUTTING_DOWN); /* who can be told is told */
     net_each(m->net, close_client, NULL);
     do {
         if (core_turn(c)) busy = c->clock.now_ns;
@@ -177,6 +178,7 @@ static void settle(struct serve *s)
     for (unsigned rounds = 0; quiet < SETTLE_QUIET && rounds < SETTLE_MAX; rounds++) {
         unsigned work = 0;
         for (unsigned i = 0; i < s->started; i++) {
+            broker_kick_all(s->cores[i].broker, KICK_SHUTTING_DOWN);
             net_each(s->cores[i].net, close_client, NULL);
             work += core_turn(&s->cores[i].core);
         }

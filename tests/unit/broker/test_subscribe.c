@@ -463,6 +463,36 @@ static void a_packet_without_filters_for_the_broker_is_answered_too(void **state
     cluster_free(k);
 }
 
+static void who_does_not_read_cannot_pile_up_retained_messages(void **state)
+{
+    struct broker_options o = BROKER_OPTIONS_DEFAULT;
+    int16_t status[3] = {0};
+    (void)state;
+    o.backlog_max = 2;
+    struct cluster *k = cluster_new(1, &o);
+    struct client *p = client_new(k, "p", 0), *c = client_new(k, "c", 0);
+    client_say(p, "t", "x", 0 | SAY_RETAINED, 0);
+    cluster_settle(k);
+    c->not_ready = true;
+    for (unsigned i = 0; i < 3; i++) {
+        struct sub_request r = {.filter = BYTES("+"), .status = &status[i]};
+        client_ask(c, &r);
+        cluster_settle(k);
+    }
+    assert_int_equal(status[0], 0);
+    assert_int_equal(status[1], 0);
+    assert_int_equal(status[2], -ERR_FULL);
+    c->not_ready = false;
+    session_pump(c->session);
+    assert_string_equal(client_heard(c), "x x");
+    client_ask(c, &(struct sub_request){.filter = BYTES("+"), .status = &status[2]});
+    cluster_settle(k);
+    assert_string_equal(client_heard(c), "x x x");
+    client_free(k, c);
+    client_free(k, p);
+    cluster_free(k);
+}
+
 static void subscriptions_max_holds_for_new_ones_only(void **state)
 {
     (void)state;
@@ -501,6 +531,7 @@ int main(void)
         cmocka_unit_test(retained_messages_wait_for_the_next_connection_of_the_session),
         cmocka_unit_test(one_packet_may_have_many_filters_and_is_answered_once),
         cmocka_unit_test(a_packet_without_filters_for_the_broker_is_answered_too),
+        cmocka_unit_test(who_does_not_read_cannot_pile_up_retained_messages),
         cmocka_unit_test(subscriptions_max_holds_for_new_ones_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
