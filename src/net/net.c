@@ -60,17 +60,16 @@ void net_free(struct net **np)
     free(n);
 }
 
-/* What callbacks add to the lists meanwhile is for the next turn, which comes without
- * sleep: the callback itself was counted as work. */
 unsigned net_flush(struct net *n)
 {
-    unsigned work = debt_lift(n);
-
     n->steps = 0;
-    work += conn_flush_run(n);
-    work += conn_again_run(n);
-    work += conn_bury_dead(n);
-    return work;
+    unsigned work = debt_lift(n) + conn_flush_run(n);
+
+    /* These call protocols, which may give the phases before this one work again. What is on
+     * a list now is for the next turn, and no socket will announce it. */
+    unsigned called = conn_again_run(n) + conn_bury_dead(n);
+    if (called || n->flush || n->again || n->dead || n->lift_next > 0) core_turn_again(n->core);
+    return work + called;
 }
 
 struct core *net_core(const struct net *n)

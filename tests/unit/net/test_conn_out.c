@@ -320,6 +320,36 @@ static void half_a_message_is_never_sent(void **state)
     rig_free(r);
 }
 
+static void let_go(void *ctx, void *owner)
+{
+    (void)ctx;
+    (void)owner;
+}
+
+/* A core that is alone sleeps as soon as nothing is left to do; this is. */
+static void what_one_send_does_not_take_keeps_the_core_awake(void **state)
+{
+    struct rig *r = rig_default();
+    int fd = rig_stream(r);
+    char buf[OUTQ_IOV_MAX + 10];
+
+    (void)state;
+    rig_turn(r, 3);
+    for (int i = 0; i < OUTQ_IOV_MAX + 10; i++)
+        assert_int_equal(conn_send_shared(r->probe.conn, BYTES("x"), let_go, NULL, NULL), 0);
+    r->core[0].again = false;
+    net_flush(r->net[0]);
+    assert_int_equal(conn_unsent(r->probe.conn), 10);
+    assert_true(r->core[0].again);
+    r->core[0].again = false;
+    net_flush(r->net[0]);
+    assert_int_equal(conn_unsent(r->probe.conn), 0);
+    assert_false(r->core[0].again);
+    assert_int_equal(rig_hear(fd, buf, sizeof buf), OUTQ_IOV_MAX + 10);
+    close(fd);
+    rig_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +367,7 @@ int main(void)
         cmocka_unit_test(a_closing_connection_takes_no_more_output),
         cmocka_unit_test(without_memory_for_output_the_connection_closes),
         cmocka_unit_test(half_a_message_is_never_sent),
+        cmocka_unit_test(what_one_send_does_not_take_keeps_the_core_awake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
