@@ -126,6 +126,7 @@ void group_join(struct sub *sub)
 void group_leave(struct sub *sub)
 {
     sub->session->nshared--;
+    session_leave_group(sub->session, sub->filter->group->slot);
     if (!sub->member) return;
     go_offline(sub);
     if (sub->filter->nsubs > 1)
@@ -233,6 +234,20 @@ static void send_back(struct broker *b, const struct arrival *a)
     }
     struct mail mail = {.kind = MAIL_SHARED_BACK, .b = a->tag >> 1, .ptr = a->m};
     mail_message(b, a->from, mail);
+}
+
+uint32_t group_number(const struct broker *b, uint32_t slot, const struct message *m)
+{
+    const struct group *g = group_find(b, slot);
+    return g ? g->number[broker_owner(b, m->topic_hash)] : 0;
+}
+
+void group_send_back(struct broker *b, uint32_t number, struct message *m)
+{
+    struct arrival a = {
+        .m = m, .from = (uint16_t)broker_owner(b, m->topic_hash), .tag = share_tag(number, false)};
+    message_ref(m);
+    send_back(b, &a);
 }
 
 void group_deliver(struct broker *b, const struct arrival *a)

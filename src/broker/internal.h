@@ -170,6 +170,9 @@ void session_lost_sink(struct session *s); /* what need not outlive the connecti
 void session_drop_flow(struct session *s); /* frees queue, window, backlog, acceptances */
 /* Gives back to their groups what came by shared subscriptions and is not confirmed. */
 void session_give_back(struct session *s, uint32_t group);
+/* It has unsubscribed from share group `group`: what waits goes to others at once, what is in
+ * flight when its connection ends unconfirmed [MQTT-3.10.4-3]. */
+void session_leave_group(struct session *s, uint32_t group);
 
 /* Notes that the owner's word on a publish is awaited; its number, or -ERR_FULL, -ERR_NOMEM. */
 int accept_await(struct session *s, uint16_t packet_id, uint8_t qos);

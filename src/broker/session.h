@@ -70,6 +70,7 @@ struct pending {
     bool retain;
     bool dup;
     uint32_t group; /* share group it came by (slot on this core), 0: none */
+    bool former; /* the session has left that group; `group` is the share's number at the owner */
 };
 
 /* A FIFO ring of pendings in malloc'd memory, empty: none. */

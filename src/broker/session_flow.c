@@ -449,19 +449,12 @@ int session_release(struct session *s, uint16_t packet_id)
 /* Is it of share group `group` (0: of any)? */
 static bool is_of(const struct pending *p, uint32_t group)
 {
-    return p->group && (!group || p->group == group);
+    return p->group && !p->former && (!group || p->group == group);
 }
 
-void session_give_back(struct session *s, uint32_t group)
+static void give_back_queue(struct session *s, uint32_t group)
 {
     struct broker *b = s->broker;
-    for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
-        struct pending *p = ring_at(&s->flight, i);
-        /* QoS 2 stays with the client that may have it already [MQTT-4.8.2-4]. */
-        if (!is_of(p, group) || p->state != FLIGHT_SENT || p->qos != 1) continue;
-        if (group_give_back(b, p->group, p->m)) flight_drop(s, p);
-    }
-    flight_trim(s);
     uint32_t kept = s->queue.head;
     for (uint32_t i = s->queue.head; i != s->queue.tail; i++) {
         struct pending *p = ring_at(&s->queue, i);
@@ -476,6 +469,42 @@ void session_give_back(struct session *s, uint32_t group)
     s->queue.tail = kept;
 }
 
+void session_give_back(struct session *s, uint32_t group)
+{
+    struct broker *b = s->broker;
+    for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
+        struct pending *p = ring_at(&s->flight, i);
+        /* QoS 2 stays with the client that may have it already [MQTT-4.8.2-4]. */
+        if (!is_of(p, group) || p->state != FLIGHT_SENT || p->qos != 1) continue;
+        if (group_give_back(b, p->group, p->m)) flight_drop(s, p);
+    }
+    flight_trim(s);
+    give_back_queue(s, group);
+}
+
+void session_leave_group(struct session *s, uint32_t group)
+{
+    give_back_queue(s, group);
+    for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
+        struct pending *p = ring_at(&s->flight, i);
+        if (!is_of(p, group) || !p->m) continue;
+        p->group = group_number(s->broker, group, p->m);
+        p->former = true;
+    }
+}
+
+/* What came by groups that the session has left. */
+static void give_back_former(struct session *s)
+{
+    for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
+        struct pending *p = ring_at(&s->flight, i);
+        if (!p->former || p->state != FLIGHT_SENT || p->qos != 1) continue;
+        group_send_back(s->broker, p->group, p->m);
+        flight_drop(s, p);
+    }
+    flight_trim(s);
+}
+
 /* ---- the end
  * -------------------------------------------------------------------------------------------------
  */
@@ -484,6 +513,7 @@ void session_lost_sink(struct session *s)
 {
     accept_mute(s);
     s->unsent = 0;
+    give_back_former(s);
     group_member_left(s);
     if (s->flight.head == s->flight.tail) ring_free(&s->flight);
     if (!s->nreceived) {

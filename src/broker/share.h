@@ -56,6 +56,11 @@ void group_member_left(struct session *s);
  * gone. Borrows. */
 bool group_give_back(struct broker *b, uint32_t slot, struct message *m);
 
+/* The share's number at the owner of the message's topic, by which it can be sent back there even
+ * when the group has gone. Borrows `m`. */
+uint32_t group_number(const struct broker *b, uint32_t slot, const struct message *m);
+void group_send_back(struct broker *b, uint32_t number, struct message *m);
+
 /* Deliver phase: to a member. Takes the arrival's hold. */
 void group_deliver(struct broker *b, const struct arrival *a);
 mail_fn share_on_mail;
