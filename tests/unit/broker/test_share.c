@@ -462,6 +462,34 @@ static void at_random_nothing_is_lost_and_nothing_is_stranded(void **state)
     }
 }
 
+/* [MQTT-3.10.4-3] */
+static void who_unsubscribes_leaves_to_others_what_it_does_not_confirm(void **state)
+{
+    (void)state;
+    struct cluster *k = cluster_new(2, NULL);
+    struct client *a = calloc(1, sizeof *a), *b = client_new(k, client_at(k, 1, "b"), 0);
+    struct attach narrow = {
+        .client_id = bytes_str(client_at(k, 0, "a")), .expiry_s = 60, .receive_max = 1};
+    client_attach(k, a, &narrow);
+    client_sub(k, a, "$share/g/t", 1);
+    client_pub(k, b, "t", "sent", 1);
+    client_pub(k, b, "t", "waits", 1);
+    client_sub(k, b, "$share/g/t", 1);
+    assert_string_equal(client_heard(a), "sent");
+    assert_string_equal(client_heard(b), "");
+    assert_int_equal(broker_unsubscribe(a->session, BYTES("$share/g/t")), 0);
+    cluster_settle(k);
+    assert_string_equal(client_heard(b), "waits");
+    client_detach(k, a, false);
+    assert_string_equal(client_heard(b), "waits sent");
+    client_attach(k, a, &narrow);
+    assert_string_equal(client_heard(a), "sent"); /* not again */
+    session_set_expiry(a->session, 0);
+    client_free(k, a);
+    client_free(k, b);
+    cluster_free(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,6 +508,7 @@ int main(void)
         cmocka_unit_test(a_message_to_a_core_whose_members_have_just_left_comes_back),
         cmocka_unit_test(a_group_may_be_emptied_while_messages_are_under_way),
         cmocka_unit_test(at_random_nothing_is_lost_and_nothing_is_stranded),
+        cmocka_unit_test(who_unsubscribes_leaves_to_others_what_it_does_not_confirm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
