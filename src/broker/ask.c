@@ -174,8 +174,8 @@ void subscribe_forget_batches(struct session *s)
 static void open_gate(struct sub *sub, unsigned owner)
 {
     if (!sub->gate) return;
-    cores_del(sub->gate, owner);
-    if (!cores_empty(sub->gate)) return;
+    cores_remove(sub->gate, owner);
+    if (cores_any(sub->gate)) return;
     free(sub->gate);
     sub->gate = NULL;
 }

@@ -7,14 +7,6 @@
 #include "broker/internal.h"
 #include "broker/share.h"
 
-bool cores_empty(const struct cores *c)
-{
-    uint64_t any = 0;
-    for (unsigned i = 0; i < CORE_WORDS; i++)
-        any |= c->bits[i];
-    return any == 0;
-}
-
 struct broker *broker_new(struct core *c, const struct broker_options *o, uint64_t seed)
 {
     struct broker *b = calloc(1, sizeof *b);
@@ -30,11 +22,11 @@ struct broker *broker_new(struct core *c, const struct broker_options *o, uint64
     filters_init(&b->local, seed);
     filters_init(&b->interest, seed);
     filters_init(&b->groups, seed);
+    share_init(b);
     struct retain_limits limits = {.messages_max = o->retained_max,
                                    .bytes_max = o->retained_bytes_max};
     if (retain_init(&b->retain, c, seed, limits) < 0 ||
-        cache_init(&b->targets, o->match_cache) < 0 || cache_init(&b->routes, o->match_cache) < 0 ||
-        share_init(b) < 0)
+        cache_init(&b->targets, o->match_cache) < 0 || cache_init(&b->routes, o->match_cache) < 0)
         broker_free(&b);
     return b;
 }

@@ -8,8 +8,8 @@
 void interest_add_cores(const struct interest *i, struct cores *out)
 {
     if (i->many) {
-        for (unsigned w = 0; w < CORE_WORDS; w++)
-            out->bits[w] |= i->many->bits[w];
+        for (unsigned w = 0; w < CORES_WORDS; w++)
+            out->word[w] |= i->many->word[w];
         return;
     }
     for (unsigned k = 0; k < i->ncores; k++)
@@ -46,7 +46,7 @@ static void del_core(struct interest *i, unsigned core)
 {
     if (!has_core(i, core)) return;
     if (i->many) {
-        cores_del(i->many, core);
+        cores_remove(i->many, core);
     } else {
         unsigned k = 0;
         while (i->few[k] != core)

@@ -16,27 +16,9 @@
 #include "broker/filters.h"
 #include "broker/name.h"
 #include "broker/slots.h"
+#include "core/mesh_cores.h"
 
-enum { SLOTS = 4096, CORE_WORDS = MESH_CORES_MAX / 64 };
-
-/* A set of cores. */
-struct cores {
-    uint64_t bits[CORE_WORDS];
-};
-
-static inline bool cores_has(const struct cores *c, unsigned core)
-{
-    return (c->bits[core / 64] >> (core % 64) & 1) != 0;
-}
-static inline void cores_add(struct cores *c, unsigned core)
-{
-    c->bits[core / 64] |= 1ull << (core % 64);
-}
-static inline void cores_del(struct cores *c, unsigned core)
-{
-    c->bits[core / 64] &= ~(1ull << (core % 64));
-}
-bool cores_empty(const struct cores *c);
+enum { SLOTS = 4096 };
 
 /* ---- home: subscriptions ------------------------------------------------------------------ */
 

@@ -58,8 +58,7 @@ static struct route *pack(const struct broker *b, const struct look *l, struct b
                                 .topic_at = (uint32_t)(head + shares)};
     char *at = (char *)r;
     r->share = (struct interest *const *)(void *)(at + head);
-    for (unsigned c = 0; c < cores; c++)
-        if (cores_has(&l->cores, c)) r->core[r->ncores++] = (uint16_t)c;
+    CORES_EACH(c, &l->cores) r->core[r->ncores++] = (uint16_t)c;
     if (shares) memcpy(at + head, l->share, shares);
     memcpy(at + head + shares, topic.p, topic.n);
     return r;

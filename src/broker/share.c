@@ -28,11 +28,10 @@ uint32_t share_filter_at(struct bytes name)
     return slash ? (uint32_t)(slash - name.p) + 1 : 0;
 }
 
-int share_init(struct broker *b)
+void share_init(struct broker *b)
 {
     b->share_next = 1;
     b->group_generation = 1;
-    return 0;
 }
 
 void share_fini(struct broker *b)

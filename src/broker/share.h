@@ -26,7 +26,7 @@ static inline uint32_t share_tag(uint32_t number, bool keep)
     return number << 1 | keep;
 }
 
-int share_init(struct broker *b);
+void share_init(struct broker *b);
 void share_fini(struct broker *b);
 int share_new(struct broker *b, struct interest *i); /* sets i->share; -ERR_NOMEM */
 void share_free(struct broker *b, struct interest *i);

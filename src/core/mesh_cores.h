@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* mesh_cores.h -- a set of cores as a bitmap: who has mail to publish, who rang.
+/* mesh_cores.h -- a set of cores as a bitmap: who has mail to publish, who rang, who has
+ * subscribers.
  *
  * One 64-bit word per 64 cores, so that visiting a set costs its members and not
  * its universe. Private to one core; what cores share is in mesh_bell.h. */
@@ -15,6 +16,11 @@ enum { CORES_WORDS = MESH_CORES_MAX / 64 };
 struct cores {
     uint64_t word[CORES_WORDS];
 };
+
+static inline bool cores_has(const struct cores *s, unsigned core)
+{
+    return (s->word[core / 64] >> (core % 64) & 1) != 0;
+}
 
 static inline void cores_add(struct cores *s, unsigned core)
 {
