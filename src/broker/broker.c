@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/errand.h"
 #include "broker/internal.h"
 #include "broker/share.h"
 

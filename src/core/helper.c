@@ -145,6 +145,13 @@ int helper_submit(struct helpers *h, unsigned core, struct helper_job *j)
     return room ? 0 : -ERR_FULL;
 }
 
+void helper_post(struct helpers *h, unsigned core, struct helper_job *j)
+{
+    ASSERT(core < h->cores && j->done);
+    j->core = core;
+    give_back(h, j);
+}
+
 /* The stack is newest first; jobs are done in the order they were finished. */
 static struct helper_job *reversed(struct helper_job *j)
 {

@@ -28,5 +28,9 @@ void helpers_free(
 
 int helper_submit(struct helpers *h, unsigned core, struct helper_job *j);
 
+/* From any thread that is no core: calls j->done on `core` in its next turn. `work` is not
+ * called. The job is the caller's till then, and must outlive the wait. */
+void helper_post(struct helpers *h, unsigned core, struct helper_job *j);
+
 /* On `core`: calls done() for every job that came back. Returns how many. */
 unsigned helper_take(struct helpers *h, unsigned core);
