@@ -17,6 +17,10 @@ static const char ciphers_v12[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
+/* Those of TLS 1.3 in the same order: 128 bits are enough, and seal a quarter faster than 256. */
+static const char ciphers_v13[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
 static bool refuse(char *error, size_t n, const char *what, const char *file)
 {
     const char *why = ERR_reason_error_string(ERR_peek_last_error());
@@ -74,7 +78,9 @@ static bool set_rules(SSL_CTX *c, struct tls_context *x, const struct tls_option
     SSL_CTX_set_info_callback(c, tls_on_step);
     SSL_CTX_set_alpn_select_cb(c, choose_alpn, x);
     ERR_clear_error();
-    if (SSL_CTX_set_cipher_list(c, o->ciphers ? o->ciphers : ciphers_v12) == 1) return true;
+    if (SSL_CTX_set_ciphersuites(c, ciphers_v13) == 1 &&
+        SSL_CTX_set_cipher_list(c, o->ciphers ? o->ciphers : ciphers_v12) == 1)
+        return true;
     return refuse(error, n, "ciphers", NULL);
 }
 

@@ -401,6 +401,45 @@ static bool greets_with_alpn(struct scene *s, const char *protos, unsigned n, co
     return ok;
 }
 
+static void all_records_of_one_read_are_opened_in_its_turn(void **state)
+{
+    struct scene s = scene_new();
+
+    (void)state;
+    struct visitor *t = connected(&s);
+    for (int i = 0; i < 5; i++)
+        client_say(t, "record", 6);
+    rig_turn(s.r, 1);
+    assert_int_equal(s.r->probe.seen_n, 30);
+    client_free(t);
+    scene_free(&s);
+}
+
+/* The cipher that a client gets who offers these, in its order. */
+static const char *chosen(struct scene *s, const char *offered)
+{
+    struct visitor *t = client_new(s->a, rig_stream(s->r));
+    assert_int_equal(SSL_set_ciphersuites(t->ssl, offered), 1);
+    assert_true(client_greet(s->r, t));
+    const char *name = SSL_get_cipher_name(t->ssl);
+    client_free(t);
+    return name;
+}
+
+static void aes_has_128_bits_unless_the_client_would_rather_not_have_aes(void **state)
+{
+    struct scene s = scene_new();
+
+    (void)state;
+    assert_string_equal(chosen(&s, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:"
+                                   "TLS_AES_128_GCM_SHA256"),
+                        "TLS_AES_128_GCM_SHA256");
+    assert_string_equal(chosen(&s, "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"),
+                        "TLS_CHACHA20_POLY1305_SHA256");
+    assert_string_equal(chosen(&s, "TLS_AES_256_GCM_SHA384"), "TLS_AES_256_GCM_SHA384");
+    scene_free(&s);
+}
+
 static void alpn_is_mqtt_or_nothing(void **state)
 {
     struct scene s = scene_new();
@@ -530,6 +569,8 @@ int main(void)
         cmocka_unit_test(old_versions_get_no_handshake),
         cmocka_unit_test(version_1_2_works_unless_1_3_is_demanded),
         cmocka_unit_test(renegotiation_is_refused),
+        cmocka_unit_test(all_records_of_one_read_are_opened_in_its_turn),
+        cmocka_unit_test(aes_has_128_bits_unless_the_client_would_rather_not_have_aes),
         cmocka_unit_test(alpn_is_mqtt_or_nothing),
         cmocka_unit_test(a_client_that_asks_for_another_name_gets_its_certificate),
         cmocka_unit_test(client_certificates_are_asked_for_as_configured),
