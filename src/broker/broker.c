@@ -63,8 +63,20 @@ void broker_free(struct broker **bp)
     free(b->last_route);
     free(b->scratch.at);
     free(b->scratch.ids);
+    access_unref(&b->access);
     free(b);
     *bp = NULL;
+}
+
+void broker_set_access(struct broker *b, struct access *a)
+{
+    access_unref(&b->access);
+    b->access = a;
+}
+
+const struct access *broker_access(const struct broker *b)
+{
+    return b->access;
 }
 
 struct core *broker_core(const struct broker *b)

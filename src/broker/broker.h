@@ -10,6 +10,7 @@
  * home. mail.def lists all that passes between them. */
 #pragma once
 
+#include "broker/access/access.h"
 #include "broker/retain.h"
 #include "broker/session.h"
 
@@ -69,6 +70,10 @@ uint64_t broker_topic_hash(const struct broker *b, struct bytes topic);
 /* A fresh client id whose home is this core: writes up to `room` (at least 24) bytes; returns its
  * length. */
 unsigned broker_assign_client_id(struct broker *b, char *out, unsigned room);
+
+/* Who may come in and do what, from now on. Takes one use of `a`, which may be NULL. */
+void broker_set_access(struct broker *b, struct access *a);
+const struct access *broker_access(const struct broker *b);
 
 struct core *broker_core(const struct broker *b);
 const struct broker_options *broker_options(const struct broker *b);

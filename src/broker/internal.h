@@ -102,6 +102,7 @@ struct match_scratch {
 struct broker {
     struct core *core;
     struct broker_options options;
+    struct access *access; /* one use; NULL: nothing is configured */
     uint64_t seed;
     uint64_t serial; /* of deliveries and of look-ups */
 

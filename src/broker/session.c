@@ -86,6 +86,8 @@ void session_end(struct session *s)
     count_sub(&b->core->counters, C_sessions, 1);
     s->dead = true;
     s->ops = NULL;
+    free(s->identity);
+    s->identity = NULL;
     session_slot_release(s);
 }
 
@@ -120,10 +122,12 @@ static void kick(struct session *s, enum kick why)
 
 /* The session that was there, brought to the state in which the new connection
  * finds it; NULL if there is none or it must not be used. */
-static struct session *resume_old(struct session *s, bool clean)
+static struct session *resume_old(struct session *s, const struct attach *a)
 {
     if (!s) return NULL;
     bool was_connected = s->ops != NULL;
+    /* Nobody inherits what was meant for somebody else. */
+    bool clean = a->clean || !bytes_eq(identity_user(s->identity), identity_user(a->identity));
     if (was_connected) { /* it must go [MQTT-3.1.4-3] */
         count(&s->broker->core->counters, C_takeovers);
         kick(s, KICK_TAKEN_OVER);
@@ -172,10 +176,11 @@ static void lapse(struct session *s, uint32_t expiry_s)
 struct session *session_attach(struct broker *b, const struct attach *a, bool *present, int *err)
 {
     uint64_t hash = hash_pair(name_hash(b->seed, a->client_id), a->tenant);
-    struct session *s = resume_old(session_find(b, hash, a->tenant, a->client_id), a->clean);
+    struct session *s = resume_old(session_find(b, hash, a->tenant, a->client_id), a);
     *present = s != NULL;
     if (!s && b->nsessions >= b->options.sessions_max) {
         *err = -ERR_FULL;
+        free(a->identity);
         return NULL;
     }
     if (!s) s = session_make(b, a, hash);
@@ -183,8 +188,11 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
         if (s)
             lapse(s, *present ? s->expiry_s : 0); /* what there was goes on without a connection */
         *err = -ERR_NOMEM;
+        free(a->identity);
         return NULL;
     }
+    free(s->identity);
+    s->identity = a->identity;
     s->ops = a->ops;
     s->sink = a->sink;
     s->expiry_s = a->expiry_s < b->options.expiry_max_s ? a->expiry_s : b->options.expiry_max_s;

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/access/identity.h"
 #include "broker/message.h"
 #include "core/wheel.h"
 
@@ -127,6 +128,8 @@ struct session {
     uint64_t match_serial; /* of the look-up that last met this session, ... */
     uint32_t match_at;     /* ... and its place in that result */
 
+    struct identity *identity; /* who it is; NULL: anonymous */
+
     struct message *will; /* one use; NULL: none */
     uint32_t will_delay_s;
     uint32_t will_made_s; /* when the connection gave it: its expiry counts from its sending */
@@ -153,9 +156,10 @@ static inline struct bytes session_client_id(const struct session *s)
 struct attach {
     struct bytes client_id;
     uint8_t tenant;
-    bool clean;           /* throw away what there was [MQTT-3.1.2-4] */
-    uint32_t expiry_s;    /* SESSION_NEVER_EXPIRES for "clean session = 0" of 3.x */
-    uint16_t receive_max; /* the client's; 65535 if it did not say */
+    bool clean;                /* throw away what there was [MQTT-3.1.2-4] */
+    uint32_t expiry_s;         /* SESSION_NEVER_EXPIRES for "clean session = 0" of 3.x */
+    uint16_t receive_max;      /* the client's; 65535 if it did not say */
+    struct identity *identity; /* taken, also if it fails; NULL: anonymous */
     const struct sink_ops *ops;
     void *sink;
     const struct publication *will; /* NULL: none; copied */

@@ -213,6 +213,11 @@ unsigned conn_bury_dead(struct net *n)
     return buried;
 }
 
+size_t conn_certificate_name(const struct conn *c, char *out, size_t n)
+{
+    return c->transport && c->transport->tls ? tls_peer_name(c->transport->tls, out, n) : 0;
+}
+
 const char *conn_peer_text(const struct conn *c, char *out)
 {
     return peer_text(&c->peer, out);

@@ -157,5 +157,9 @@ void conn_charge(struct conn *c, uint32_t bytes);
  * -ERR_NOMEM. */
 int conn_hand_over(struct conn *c, unsigned to, uint64_t note, struct bytes unread);
 
+/* The common name in the peer's certificate into out[n]; returns its length, 0 if the connection
+ * has no certificate that was verified. */
+size_t conn_certificate_name(const struct conn *c, char *out, size_t n);
+
 /* "127.0.0.1:50123" into out[SOCK_ADDR_TEXT]. */
 const char *conn_peer_text(const struct conn *c, char *out);

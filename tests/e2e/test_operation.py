@@ -161,9 +161,24 @@ def banner_tells_address_cores_data_and_security(t, cores_of_broker):
 def banner_warns_if_strangers_can_come(t):
     port = free_port()
     log = os.path.join(t.folder, t.name("open.log"))
-    broker = t.keep(Process([t.pinion, "serve", "--set", "cores=1", "--set",
-                             f"listeners=0.0.0.0:{port}"], log))
+    broker = t.keep(Process([t.pinion, "serve", "--set", "cores=1", "--set", "access.anonymous=yes",
+                             "--set", f"listeners=0.0.0.0:{port}"], log))
     eventually("a warning", lambda: "WARNING" in broker.text())
+
+
+@claim(cores=(0,))
+def strangers_are_refused_off_loopback_and_the_log_names_the_setting(t):
+    port = free_port()
+    log = os.path.join(t.folder, t.name("closed.log"))
+    broker = t.keep(Process([t.pinion, "serve", "--set", "cores=2", "--set",
+                             f"listeners=0.0.0.0:{port}"], log))
+    eventually("a start", lambda: "security" in broker.text())
+    for version, code in (("mqttv311", 5), ("mqttv5", 0x87)):
+        done = run(["mosquitto_pub", "-V", version, "-p", str(port), "-t", "a", "-m", "b", "-d"],
+                   seconds=10)
+        holds(f"{version} is told {code}: {done.stdout}",
+              f"CONNACK ({code})" in done.stdout or f"({code})" in done.stdout)
+    eventually("the setting", lambda: broker.text().count("listeners: anonymous") == 2)
 
 
 @claim(cores=(0,))

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/access/door.h"
 #include "broker/broker.h"
 #include "core/core.h"
 #include "core/mesh.h"
@@ -52,7 +53,9 @@ enum listen_transport { LISTEN_TCP, LISTEN_TLS, LISTEN_WS, LISTEN_WSS };
 struct listen_how {
     uint8_t transport; /* enum listen_transport */
     uint8_t client;    /* enum tls_client */
+    uint8_t anonymous; /* enum door_anonymous; DOOR_AUTO: as access.anonymous says */
     bool only_v13;
+    bool certificate_is_no_user; /* `tls.identity: password` */
     char certificate[OPTION_TEXT_MAX];
     char key[OPTION_TEXT_MAX];
     char ca[OPTION_TEXT_MAX];
@@ -86,7 +89,8 @@ struct options {
     struct mqtt_options mqtt; /* its texts point to those below */
     char response_info[OPTION_TEXT_MAX];
     char redirect_to[OPTION_TEXT_MAX];
-    uint8_t redirect; /* 0: no, 1: use another server, 2: server moved */
+    uint8_t redirect;  /* 0: no, 1: use another server, 2: server moved */
+    uint8_t anonymous; /* enum door_anonymous, of listeners that don't say */
     uint64_t memory_max;
     enum log_level log_level;
     bool log_json;
@@ -152,6 +156,9 @@ int options_load(struct options *o, const struct option_args *a);
  * loopback address that this machine does not have is left out if `lenient`. */
 int listen_set_parse(struct listen_set *s, const char *text, bool lenient, char *error, size_t n);
 const char *listen_set_text(const struct listen_set *s, char *out, size_t n);
+
+/* In the order of enum door_anonymous. */
+extern const char *const listen_anonymous_words[3];
 
 /* "tcp", "tls", "ws", "wss". */
 const char *listen_transport_text(const struct listen_how *h);

@@ -12,7 +12,7 @@ struct file_pair {
 };
 
 struct file_tls {
-    char *certificate, *key, *ca, *crl, *client_certificate, *min_version, *ciphers;
+    char *certificate, *key, *ca, *crl, *client_certificate, *min_version, *ciphers, *identity;
     struct file_pair *names;
     unsigned names_count;
 };
@@ -25,7 +25,7 @@ struct file_websocket {
 
 /* One entry under `listeners`; what was not given is NULL. */
 struct file_listener {
-    char *address, *transport;
+    char *address, *transport, *anonymous;
     struct file_tls *tls;
     struct file_websocket *websocket;
 };

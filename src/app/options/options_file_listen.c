@@ -30,6 +30,7 @@ static const cyaml_schema_field_t tls_fields[] = {
     TEXT_FIELD(client_certificate, struct file_tls, MAYBE),
     TEXT_FIELD(min_version, struct file_tls, MAYBE),
     TEXT_FIELD(ciphers, struct file_tls, MAYBE),
+    TEXT_FIELD(identity, struct file_tls, MAYBE),
     CYAML_FIELD_SEQUENCE("names", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_tls, names,
                          &pair_schema, 0, TLS_NAMES_MAX),
     CYAML_FIELD_END,
@@ -49,6 +50,7 @@ static const cyaml_schema_field_t websocket_fields[] = {
 static const cyaml_schema_field_t listener_fields[] = {
     TEXT_FIELD(address, struct file_listener, 0),
     TEXT_FIELD(transport, struct file_listener, MAYBE),
+    TEXT_FIELD(anonymous, struct file_listener, MAYBE),
     CYAML_FIELD_MAPPING_PTR("tls", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_listener,
                             tls, tls_fields),
     CYAML_FIELD_MAPPING_PTR("websocket", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
@@ -99,6 +101,7 @@ static void take_tls(struct entry *e, const struct file_tls *t, struct listen_ho
 {
     static const char *const clients[3] = {"none", "optional", "required"};
     static const char *const versions[3] = {"1.2", "1.3", NULL};
+    static const char *const identities[3] = {"certificate", "password", NULL};
 
     take_text(e, "tls.certificate", t->certificate, h->certificate, sizeof h->certificate);
     take_text(e, "tls.key", t->key, h->key, sizeof h->key);
@@ -107,6 +110,7 @@ static void take_tls(struct entry *e, const struct file_tls *t, struct listen_ho
     take_text(e, "tls.ciphers", t->ciphers, h->ciphers, sizeof h->ciphers);
     h->client = take_word(e, "tls.client_certificate", t->client_certificate, clients);
     h->only_v13 = take_word(e, "tls.min_version", t->min_version, versions);
+    h->certificate_is_no_user = take_word(e, "tls.identity", t->identity, identities);
     for (unsigned i = 0; i < t->names_count; i++) {
         take_text(e, "tls.names", t->names[i].certificate, h->names[i].certificate,
                   sizeof h->names[i].certificate);
@@ -136,6 +140,7 @@ static void take_how(struct entry *e, const struct file_listener *l, struct list
         return;
     }
     h->transport = (uint8_t)transport;
+    h->anonymous = take_word(e, "anonymous", l->anonymous, listen_anonymous_words);
     if (tls && !l->tls) refuse(e, "tls", "a certificate and a key are needed");
     if (!tls && l->tls) refuse(e, "tls", "the transport is neither tls nor wss");
     if (!websocket && l->websocket) refuse(e, "websocket", "the transport is neither ws nor wss");

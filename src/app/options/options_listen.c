@@ -83,6 +83,8 @@ int listen_transport_find(const char *text)
     return -ERR_INVALID;
 }
 
+const char *const listen_anonymous_words[3] = {"auto", "no", "yes"};
+
 static const char *given(const char *text)
 {
     return *text ? text : NULL;

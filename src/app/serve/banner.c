@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/serve/serve.h"
+#include "broker/access/login.h"
 
 bool banner_is_loopback(const struct sock_addr *a)
 {
@@ -59,10 +60,26 @@ static void print_cores(const struct serve *s, FILE *out)
     row(out, "rings", text);
 }
 
+static void print_security(const struct serve *s, FILE *out)
+{
+    unsigned anybody = 0;
+    bool open = false;
+
+    for (unsigned i = 0; i < s->options->listeners.n; i++) {
+        const struct access_door *d = &s->door[i];
+        if (!login_anonymous(s->access, d)) continue;
+        anybody++;
+        if (!d->loopback) open = true;
+    }
+    row(out, "security",
+        open      ? "WARNING: anybody who reaches these addresses comes in without a name"
+        : anybody ? "anonymous clients, loopback only"
+                  : "only clients that say who they are");
+}
+
 void banner_print(const struct serve *s, FILE *out)
 {
     unsigned n = s->options->listeners.n;
-    bool open = false;
 
     fprintf(out, "Pinion " PINION_VERSION "\n");
     for (unsigned i = 0; i < n; i++) {
@@ -71,14 +88,10 @@ void banner_print(const struct serve *s, FILE *out)
         snprintf(text, sizeof text, "%s%s%s", sock_addr_text(&s->listener[i].addr, address),
                  how->transport ? " " : "", how->transport ? listen_transport_text(how) : "");
         row(out, i == 0 ? "mqtt" : "", text);
-        if (!banner_is_loopback(&s->listener[i].addr)) open = true;
     }
     print_cores(s, out);
     row(out, "data", "in memory only: nothing survives a restart");
-    row(out, "security",
-        open ? "none: WARNING, anybody who reaches these addresses can read and "
-               "write everything"
-             : "anonymous clients, loopback only");
+    print_security(s, out);
 
     char port[16] = "";
     unsigned number = port_of(&s->listener[0].addr);

@@ -30,6 +30,8 @@ static int make_shared(struct serve *s, const struct options *o, char *error)
     serve_mail_handlers(s->handlers);
     err = serve_listeners_make(s, error);
     if (err < 0) return err;
+    s->access = access_new();
+    if (!s->access) return refuse(error, -ERR_NOMEM, "access");
 
     size_t bytes = s->plan.cores * sizeof *s->cores;
     s->cores =
@@ -130,6 +132,7 @@ void serve_stop(struct serve *s)
     for (unsigned i = 0; i < s->started; i++)
         pthread_join(s->cores[i].thread, NULL);
     serve_listeners_free(s);
+    access_unref(&s->access);
     helpers_free(&s->helpers);
     mesh_free(&s->mesh);
     free(s->cores);

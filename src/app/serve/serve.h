@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "app/options/options.h"
+#include "broker/access/door.h"
 #include "core/cpu.h"
 
 /* One core's table of modules; struct core's `modules` points to it. */
@@ -44,6 +45,9 @@ struct serve {
     struct listener listener[NET_LISTENERS_MAX];
     struct tls_context *tls[NET_LISTENERS_MAX]; /* the newest of each listener; NULL: none */
     struct ws_options ws[NET_LISTENERS_MAX];
+    struct access_door door[NET_LISTENERS_MAX];
+    char door_name[NET_LISTENERS_MAX][SOCK_ADDR_TEXT];
+    struct access *access; /* one use */
 
     struct core_modules *cores; /* plan.cores of them */
     unsigned started;           /* threads that run */

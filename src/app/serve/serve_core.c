@@ -91,6 +91,7 @@ static int start_modules(struct core_modules *m)
     if (m->mqtt) m->net = net_new(&m->core, &o->net, m->mqtt);
     if (!m->net) return refuse(m, -ERR_NOMEM, "can't start");
 
+    broker_set_access(m->broker, access_ref(s->access));
     m->core.ops = (struct turn_ops){
         .deliver = broker_deliver,
         .flush = flush,

@@ -13,6 +13,20 @@ static const char *name_of(const struct serve *s, unsigned i, char *out)
     return sock_addr_text(&s->listener[i].addr, out);
 }
 
+static void make_door(struct serve *s, unsigned i)
+{
+    const struct listen_how *h = &s->options->listeners.how[i];
+    struct listener *l = &s->listener[i];
+
+    s->door[i] = (struct access_door){
+        .name = name_of(s, i, s->door_name[i]),
+        .anonymous = h->anonymous ? h->anonymous : s->options->anonymous,
+        .loopback = banner_is_loopback(&l->addr),
+        .certificate_is_user = h->client != TLS_CLIENT_NONE && !h->certificate_is_no_user,
+    };
+    l->proto_ctx = &s->door[i];
+}
+
 static int make_one(struct serve *s, unsigned i, char *error)
 {
     const struct listen_how *h = &s->options->listeners.how[i];
@@ -22,6 +36,7 @@ static int make_one(struct serve *s, unsigned i, char *error)
     l->addr = s->options->listeners.at[i];
     l->proto = &mqtt_proto;
     l->index = i;
+    make_door(s, i);
     if (h->transport == LISTEN_WS || h->transport == LISTEN_WSS) {
         s->ws[i] = (struct ws_options){.path = h->path, .norigins = h->norigins};
         for (unsigned k = 0; k < h->norigins; k++)

@@ -44,6 +44,7 @@ struct rule {
 static const struct rule rules[MQTT_STATES][16] = {
     [MQTT_ARRIVED] = ONLY_CONNECT,
     [MQTT_AT_HOME] = ONLY_CONNECT,
+    /* MQTT_LOGIN: it is not read until it is known. */
     [MQTT_ONLINE] =
         {
             [0] = WRONG,
@@ -77,7 +78,7 @@ static bool stopped(const struct mqtt *m)
 /* Strangers are judged by their first byte: whatever length follows is not waited for. */
 static bool is_stranger(const struct mqtt *m, struct bytes in)
 {
-    return m->state < MQTT_ONLINE && in.n > 0 && in.p[0] >> 4 != MQTT_CONNECT; /* [MQTT-3.1.0-1] */
+    return m->state < MQTT_LOGIN && in.n > 0 && in.p[0] >> 4 != MQTT_CONNECT; /* [MQTT-3.1.0-1] */
 }
 
 static int dispatch(struct mqtt *m, const struct mqtt_frame *f, struct bytes unread)
@@ -141,6 +142,7 @@ static void on_close(struct conn *c, int why)
 
     mqtt_leave(m, true, why ? err_text(why) : "closed"); /* nobody said goodbye [MQTT-3.1.2-8] */
     wheel_cancel(&core->wheel, &m->timer);
+    mqtt_login_forget(m);
     mqtt_aliases_free(&m->in);
     mqtt_aliases_free(&m->out);
     pool_free(core->pool, m, sizeof *m);

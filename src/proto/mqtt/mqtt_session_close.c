@@ -34,11 +34,19 @@ static void say_disconnect(struct mqtt *m, unsigned reason)
 
 static void log_refused(const struct mqtt *m, const char *why)
 {
+    struct mqtt_core *core = m->core;
     char peer[SOCK_ADDR_TEXT];
 
-    LOG(&m->core->core->log, LOG_INFO, "client_refused", F_TEXT("client", m->core->connecting),
-        F_STR("peer", conn_peer_text(m->conn, peer)), F_STR("reason", why));
-    m->core->connecting = bytes_of(NULL, 0);
+    conn_peer_text(m->conn, peer);
+    if (core->why) why = core->why;
+    if (core->setting)
+        LOG(&core->core->log, LOG_WARN, "client_refused", F_TEXT("client", core->connecting),
+            F_STR("peer", peer), F_STR("reason", why), F_STR("setting", core->setting));
+    else
+        LOG(&core->core->log, LOG_INFO, "client_refused", F_TEXT("client", core->connecting),
+            F_STR("peer", peer), F_STR("reason", why));
+    core->connecting = bytes_of(NULL, 0);
+    core->why = core->setting = NULL;
 }
 
 void mqtt_leave(struct mqtt *m, bool with_will, const char *why)

@@ -85,8 +85,9 @@ static struct publication will_of(struct mqtt *m, const struct mqtt_will *w)
     return p;
 }
 
+/* Takes `who`. */
 static int attach(struct mqtt *m, const struct mqtt_connect *c, struct bytes client_id,
-                  bool *present)
+                  struct identity *who, bool *present)
 {
     struct publication will;
     struct attach a = {
@@ -94,6 +95,7 @@ static int attach(struct mqtt *m, const struct mqtt_connect *c, struct bytes cli
         .clean = c->clean,
         .expiry_s = wanted_expiry_s(c),
         .receive_max = MQTT_HAS(&c->props, receive_maximum) ? c->props.receive_maximum : UINT16_MAX,
+        .identity = who,
         .ops = &mqtt_sink_ops,
         .sink = m,
     };
@@ -115,11 +117,12 @@ static void log_connected(const struct mqtt *m, bool present)
 
     LOG(&m->core->core->log, LOG_INFO, "client_connected",
         F_TEXT("client", session_client_id(m->session)),
+        F_TEXT("user", identity_user(m->session->identity)),
         F_STR("peer", conn_peer_text(m->conn, peer)), F_U64("version", m->version),
         F_U64("keep_alive_s", m->keep_alive_s), F_U64("session_present", present));
 }
 
-static int come_in(struct mqtt *m, const struct mqtt_connect *c)
+int mqtt_come_in(struct mqtt *m, const struct mqtt_connect *c, struct identity *who)
 {
     char assigned[ASSIGNED_ID_ROOM];
     struct bytes id = c->client_id;
@@ -128,7 +131,7 @@ static int come_in(struct mqtt *m, const struct mqtt_connect *c)
     if (id.n == 0) /* [MQTT-3.1.3-6] */
         id =
             bytes_of(assigned, broker_assign_client_id(m->core->broker, assigned, sizeof assigned));
-    int bad = attach(m, c, id, &present);
+    int bad = attach(m, c, id, who, &present);
     if (bad) return bad;
     if (!mqtt_welcome(m, c, present)) { /* then it was never here, and its will is not sent */
         session_detach(m->session, false);
@@ -153,7 +156,7 @@ static int hand_over(struct mqtt *m, unsigned home)
     return 0;
 }
 
-static int connect_as(struct mqtt *m, const struct mqtt_connect *c)
+static int connect_as(struct mqtt *m, const struct mqtt_frame *f, const struct mqtt_connect *c)
 {
     int bad = judge(&m->core->options, c);
 
@@ -162,7 +165,7 @@ static int connect_as(struct mqtt *m, const struct mqtt_connect *c)
         unsigned home = broker_home(m->core->broker, 0, c->client_id);
         if (home != m->core->core->id) return hand_over(m, home);
     }
-    return come_in(m, c);
+    return mqtt_log_in(m, f, c);
 }
 
 int mqtt_on_connect(struct mqtt *m, const struct mqtt_frame *f)
@@ -175,7 +178,7 @@ int mqtt_on_connect(struct mqtt *m, const struct mqtt_frame *f)
     if (bad) return bad;
     take_wishes(m, &c);
     m->core->connecting = c.client_id;
-    bad = connect_as(m, &c);
+    bad = connect_as(m, f, &c);
     if (!bad) m->core->connecting = bytes_of(NULL, 0);
     return bad;
 }

@@ -8,12 +8,14 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "broker/access/login.h"
 #include "proto/mqtt/mqtt.h"
 #include "proto/mqtt/mqtt_session.h"
 
 enum mqtt_state {
     MQTT_ARRIVED, /* waits for CONNECT; may belong to another core */
     MQTT_AT_HOME, /* was handed over by another core; CONNECT will be decided here */
+    MQTT_LOGIN,   /* CONNECT has come; who it is is being found out */
     MQTT_ONLINE,  /* CONNACK has been sent, and there is a session */
     MQTT_GONE,    /* moved, or somebody has said the last word; nothing is read any more */
     MQTT_STATES,
@@ -23,6 +25,7 @@ enum mqtt_flag {
     MQTT_ENDS_AT_ONCE = 1 << 0, /* CONNECT asked for a session expiry of 0 */
     MQTT_NO_PROBLEMS = 1 << 1,  /* CONNECT asked for no reason strings [MQTT-3.1.2-29] */
     MQTT_HELD = 1 << 2,         /* not read until owners have accepted more */
+    MQTT_ENHANCED = 1 << 3,     /* CONNECT named an authentication method */
 };
 
 enum { MQTT_ALIAS_OUT_MAX = 64, MQTT_ALIAS_SLOTS = 128, MQTT_ALIAS_TOPIC_MAX = 512 };
@@ -45,7 +48,8 @@ struct mqtt_aliases {
 struct mqtt {
     struct conn *conn;
     struct mqtt_core *core;
-    struct session *session; /* NULL unless online */
+    struct session *session;  /* NULL unless online */
+    struct mqtt_login *login; /* while it is found out who this is; else NULL */
     struct mqtt_aliases *in;
     struct mqtt_aliases *out;
     struct timer timer;  /* until CONNECT: the time limit; then keep alive */
@@ -74,6 +78,7 @@ struct mqtt_core {
     size_t out_bytes_max;         /* the net's */
     struct bytes unread;          /* while a handler runs: input that begins with its packet */
     struct bytes connecting;      /* while a CONNECT is handled or refused: its client id */
+    const char *why, *setting;    /* of a refusal: more than its reason says; NULL: nothing */
     struct encoded encoded[2][2]; /* [5.0][with packet id] */
     size_t scratch_bytes;
     uint8_t *scratch; /* for what is too long for the out-queue in one piece */
@@ -94,6 +99,15 @@ void mqtt_set_state(struct mqtt *m, enum mqtt_state to);
 /* ---- mqtt_session_connect.c --------------------------------------------------------------- */
 
 mqtt_handler mqtt_on_connect;
+
+/* Attaches the session and answers: 0, or a reason. Takes `who` (NULL: anonymous). */
+int mqtt_come_in(struct mqtt *m, const struct mqtt_connect *c, struct identity *who);
+
+/* ---- mqtt_session_login.c ----------------------------------------------------------------- */
+
+/* Finds out who it is, and lets it come in: now, or when that is known. 0, or a reason. */
+int mqtt_log_in(struct mqtt *m, const struct mqtt_frame *f, const struct mqtt_connect *c);
+void mqtt_login_forget(struct mqtt *m); /* the connection goes */
 
 /* ---- mqtt_session_connack.c --------------------------------------------------------------- */
 

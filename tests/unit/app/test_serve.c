@@ -106,10 +106,15 @@ static void the_banner_says_where_and_on_what(void **state)
 static void an_open_address_is_warned_of(void **state)
 {
     struct broker_here *b = start("1", "127.0.0.1:0, 0.0.0.0:0");
-    char *text = banner(b);
 
     (void)state;
     assert_int_equal(b->err, 0);
+    char *text = banner(b);
+    assert_non_null(strstr(text, "loopback only")); /* the other lets nobody in */
+    assert_null(strstr(text, "WARNING"));
+    free(text);
+    b->serve.door[1].anonymous = DOOR_ALLOWED;
+    text = banner(b);
     assert_non_null(strstr(text, "WARNING"));
     assert_null(strstr(text, "loopback only"));
     free(text);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* door.h -- what a listener asks of those who come in by it.
+ *
+ * Made by the main thread with the listener, and constant as long as cores run. */
+#pragma once
+
+#include <stdbool.h>
+
+enum door_anonymous {
+    DOOR_AUTO, /* only on loopback, and only while nobody can be told apart anyway */
+    DOOR_NEVER,
+    DOOR_ALLOWED,
+};
+
+struct access_door {
+    const char *name; /* its address, as the configuration has it: for rules and for the log */
+    unsigned char anonymous;  /* enum door_anonymous */
+    bool loopback;            /* only this machine reaches it */
+    bool certificate_is_user; /* the name in a verified client certificate is the user */
+};

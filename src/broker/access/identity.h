@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* identity.h -- who a client turned out to be, and where it came from.
+ *
+ * Made by a login, then the session's. It is all that is needed to work out again what the client
+ * may do, when the rules change. malloc'd; lives on the session's home. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+struct access_door;
+
+struct identity {
+    const struct access_door *door; /* NULL: none, as in tests */
+    uint8_t ip[16];
+    uint32_t expires_s; /* core_now_s at which it ends; 0: never */
+    uint16_t user_len;  /* 0: anonymous */
+    char user[];
+};
+
+static inline struct bytes identity_user(const struct identity *i)
+{
+    return i ? bytes_of(i->user, i->user_len) : bytes_of("", 0);
+}
