@@ -2,12 +2,14 @@
 """How to start pinion, mosquitto and the floor, each alone on a free port of loopback."""
 
 import shutil
+import subprocess
 
 from .process import free_port
 
 # Both as they come, but for what is needed to run here at all, and for their logs: each would
 # write lines for every connection that comes and goes.
 PINION_SETTINGS = ("log.level=warn",)
+SECURE = ("tls", "wss")
 MOSQUITTO_CONF = """\
 listener {port} 127.0.0.1
 allow_anonymous true
@@ -34,14 +36,55 @@ def mosquitto(session, port, settings=()):
     return [program, "-c", conf]
 
 
+def certificate(session):
+    """(certificate, key), made for this run: a curve, since its handshake is the cheaper one."""
+    pem, key = session.scratch / "server.pem", session.scratch / "server.key"
+    if not pem.exists():
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                        "/CN=localhost", "-keyout", key, "-out", pem],
+                       check=True, capture_output=True)
+        key.chmod(0o644)  # mosquitto, started by root, gives its rights up before it reads it
+        session.scratch.chmod(0o755)
+    return pem, key
+
+
+def pinion_by(session, port, transport):
+    """One listener of that transport."""
+    conf = session.scratch / f"pinion-{port}.yaml"
+    lines = ["listeners:", f"  - address: 127.0.0.1:{port}", f"    transport: {transport}"]
+    if transport in SECURE:
+        pem, key = certificate(session)
+        lines += ["    tls:", f"      certificate: {pem}", f"      key: {key}"]
+    conf.write_text("\n".join(lines) + "\n")
+    command = [session.program("pinion"), "serve", "--config", conf, "--set", "cores=1"]
+    for s in PINION_SETTINGS:
+        command += ["--set", s]
+    return command
+
+
+def mosquitto_by(session, port, transport):
+    """One listener of that transport."""
+    lines = ["protocol websockets"] if transport in ("ws", "wss") else []
+    if transport in SECURE:
+        pem, key = certificate(session)
+        lines += [f"certfile {pem}", f"keyfile {key}"]
+    if transport != "tcp":  # 2.0.11 does not start with WebSocket alone
+        lines += [f"listener {free_port()} 127.0.0.1"]
+    return mosquitto(session, port, lines)
+
+
 def floor(session, port):
     return [session.program("bench/load/floor"), port]
 
 
 BROKERS = {"pinion": pinion, "mosquitto": mosquitto, "floor": floor}
+BY_TRANSPORT = {"pinion": pinion_by, "mosquitto": mosquitto_by}
 
 
-def command(session, name, **how):
+def command(session, name, transport=None, **how):
     """(command, port)"""
     port = free_port()
+    if transport:
+        return BY_TRANSPORT[name](session, port, transport), port
     return BROKERS[name](session, port, **how), port

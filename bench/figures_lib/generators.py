@@ -25,12 +25,14 @@ class PinionBench:
     def __init__(self, path):
         self.path = path
 
-    def run_flow(self, s, port, pid, seconds):
+    def run_flow(self, s, port, pid, seconds, transport="tcp"):
         measure_s, warmup_s = seconds
         command = [self.path, "bench", "--json", "-m", s.mode, "-p", port, "-B", pid,
                    "-P", s.publishers, "-S", s.subscribers, "-l", s.payload, "-q", s.qos,
                    "-d", f"{int(measure_s * 1000)}ms", "-W", f"{int(warmup_s * 1000)}ms"]
         command += ["-r", s.rate] if s.rate else ["-w", s.window]
+        if transport != "tcp":
+            command += ["-t", transport]
         out, cpus = process.run(command, {1}, measure_s + warmup_s + SLACK_S)
         r = json.loads(out)
         return {"received": r["received"], "per_cpu": r["received_per_cpu"],
@@ -49,14 +51,15 @@ class Mqttload:
     """A generator outside the tree that prints one line of key=value pairs."""
 
     name = "mqttload"
+    TRANSPORTS = {"tcp": [], "tls": ["-t"], "ws": ["-x"], "wss": ["-t", "-x"]}
     MODES = {"pairs": "pair", "fan-out": "fanout", "fan-in": "fanin"}
 
     def __init__(self, path):
         self.path = path
 
-    def run_flow(self, s, port, pid, seconds):
+    def run_flow(self, s, port, pid, seconds, transport="tcp"):
         measure_s, warmup_s = seconds
-        command = [self.path, "-m", self.MODES[s.mode], "-p", port, "-B", pid,
+        command = [self.path, *self.TRANSPORTS[transport], "-m", self.MODES[s.mode], "-p", port, "-B", pid,
                    "-P", s.publishers, "-S", s.subscribers, "-l", s.payload, "-q", s.qos,
                    "-d", measure_s, "-W", warmup_s]
         command += ["-r", s.rate] if s.rate else ["-w", s.window]

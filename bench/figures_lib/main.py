@@ -8,13 +8,15 @@ import signal
 import sys
 
 from . import (generators, measure_callgrind, measure_connects, measure_cores, measure_idle,
-               measure_retained, measure_rings, measure_speed, measure_subs, scenarios)
+               measure_retained, measure_rings, measure_speed, measure_subs, measure_transports,
+               scenarios)
 from .session import Session, Trouble
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 MEASUREMENTS = {
     "speed": measure_speed,
+    "transports": measure_transports,
     "cores": measure_cores,
     "callgrind": measure_callgrind,
     "idle": measure_idle,
@@ -27,8 +29,8 @@ MEASUREMENTS = {
 
 def parse():
     """The options; ends the program on a wrong command line."""
-    names = "\n".join(f"  {n:10}{m.__doc__.splitlines()[0]}" for n, m in MEASUREMENTS.items())
-    letters = "\n".join(f"  {s.letter:10}{s.what}" for s in scenarios.ALL)
+    names = "\n".join(f"  {n:12}{m.__doc__.splitlines()[0]}" for n, m in MEASUREMENTS.items())
+    letters = "\n".join(f"  {s.letter:12}{s.what}" for s in scenarios.ALL)
     p = argparse.ArgumentParser(
         prog="bench/figures", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Measures Pinion side by side with mosquitto and with the floor.",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """TLS and WebSocket, alone and in one another, with clients that others wrote."""
 
+import json
 import os
 import signal
 import ssl
@@ -85,6 +86,19 @@ def messages_arrive_whole_and_in_order(t, transport, version, qos):
     holds("every byte", all(set(m.payload) <= {i} for i, m in enumerate(sub.heard)))
     pub.close()
     sub.close()
+
+
+@claim(cores=(0,), transport=("tls", "ws", "wss"), mode=("pairs", "connrate"))
+def our_load_generator_gets_through_and_loses_nothing(t, transport, mode):
+    authority = Authority(t)
+    broker = start(t, authority, transport)
+    done = mosquitto.run([t.pinion, "bench", "-p", str(broker.port), "-t", transport, "-m", mode,
+                          "-q", "1", "-n", "20", "-d", "300ms", "-W", "100ms", "--json"],
+                         seconds=20)
+    same(f"exit status ({done.stderr})", done.returncode, 0)
+    report = json.loads(done.stdout)
+    same("failed, lost", (report["failed"], report.get("lost", 0)), (0, 0))
+    holds("much", report["received" if mode == "pairs" else "connections"] > 10)
 
 
 @claim(cores=(0,), version=("mqttv311", "mqttv5"))

@@ -56,6 +56,8 @@ struct bench_options {
     uint32_t measure_ms, warmup_ms;
     uint32_t threads;
     uint32_t broker_pid; /* 0: unknown */
+    uint8_t transport;   /* enum wire_kind */
+    bool resume;         /* TLS sessions, by links that come again */
     bool json, progress;
 };
 
@@ -82,8 +84,9 @@ struct worker {
     struct bench *bench;
     struct reactor *reactor;
     uint64_t now_ns;
-    uint8_t *in;  /* BENCH_BUFFER: what was received, and what came before it */
-    uint8_t *out; /* BENCH_BUFFER: packets being made */
+    uint8_t *in;    /* BENCH_BUFFER: what was received, and what came before it */
+    uint8_t *out;   /* BENCH_BUFFER: packets being made */
+    uint8_t *frame; /* the same in a frame; NULL without WebSocket */
     size_t in_room, out_room;
     uint32_t next, opening; /* links to open, links being opened */
     void *state;            /* the scenario's, turn_bytes of it */
@@ -96,6 +99,7 @@ struct worker {
 struct bench {
     const struct bench_options *options;
     const struct scenario *scenario;
+    struct wire_rules wires;
     struct link *links;
     uint32_t nlinks;
     struct worker *workers;

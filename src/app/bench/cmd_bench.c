@@ -25,6 +25,8 @@ enum {
     ARG_MODE,
     ARG_HOST,
     ARG_PORT,
+    ARG_TRANSPORT,
+    ARG_RESUME,
     ARG_PUBLISHERS,
     ARG_SUBSCRIBERS,
     ARG_COUNT,
@@ -46,6 +48,9 @@ static const struct arg bench_args[ARGS] = {
     [ARG_MODE] = {'m', "mode", "MODE", "what to do, see below (pairs)"},
     [ARG_HOST] = {'h', "host", "HOST", "the broker (127.0.0.1)"},
     [ARG_PORT] = {'p', "port", "PORT", "its port (1883)"},
+    [ARG_TRANSPORT] = {'t', "transport", "T",
+                       "tcp, tls, ws or wss; certificates are not judged (tcp)"},
+    [ARG_RESUME] = {0, "resume", NULL, "connrate: show the TLS ticket of the time before"},
     [ARG_PUBLISHERS] = {'P', "publishers", "N", "clients that publish (1)"},
     [ARG_SUBSCRIBERS] = {'S', "subscribers", "N", "clients that subscribe (1)"},
     [ARG_COUNT] = {'n', "count", "N", "connections or retained messages (1000)"},
@@ -117,6 +122,15 @@ struct target {
     const char *host, *port;
 };
 
+static int set_transport(const struct command *c, struct bench_options *o, const char *name)
+{
+    int kind = wire_kind_find(name);
+
+    if (kind < 0) return args_refuse(c, "-t %s: expected tcp, tls, ws or wss", name);
+    o->transport = (uint8_t)kind;
+    return EXIT_OK;
+}
+
 static int set_arg(const struct command *c, struct bench_options *o, struct target *t, int row,
                    const char *value)
 {
@@ -124,6 +138,8 @@ static int set_arg(const struct command *c, struct bench_options *o, struct targ
     case ARG_MODE: o->scenario = NULL; return set_mode(c, o, value);
     case ARG_HOST: t->host = value; return EXIT_OK;
     case ARG_PORT: t->port = value; return EXIT_OK;
+    case ARG_TRANSPORT: return set_transport(c, o, value);
+    case ARG_RESUME: o->resume = true; return EXIT_OK;
     case ARG_JSON: o->json = true; return EXIT_OK;
     case ARG_PROGRESS: o->progress = true; return EXIT_OK;
     case ARG_VERSION:

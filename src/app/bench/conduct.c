@@ -21,7 +21,8 @@ static int worker_init(struct worker *w, struct bench *b, unsigned index)
     w->in = malloc(w->in_room);
     w->out = malloc(w->out_room);
     w->state = calloc(1, b->scenario->turn_bytes + 1);
-    if (!w->in || !w->out || !w->state) return err;
+    if (b->wires.ws) w->frame = malloc(w->out_room + WIRE_HEADER_MAX);
+    if (!w->in || !w->out || !w->state || (b->wires.ws && !w->frame)) return err;
     w->reactor = reactor_new(&err);
     return w->reactor ? 0 : err;
 }
@@ -35,7 +36,8 @@ int bench_start(struct bench *b)
     snprintf(b->name, sizeof b->name, "b%llx",
              (unsigned long long)bench_now_ns() >> 16 & 0xffffffff);
     b->rss_before = broker_rss_bytes(b);
-    int err = b->scenario->prepare(b);
+    int err = wire_rules_init(&b->wires, b->options->transport, b->options->resume);
+    if (err == 0) err = b->scenario->prepare(b);
     if (err < 0) return err;
     b->links = calloc(b->nlinks, sizeof *b->links);
     b->workers = calloc(threads, sizeof *b->workers);
@@ -132,9 +134,13 @@ void bench_free(struct bench *b)
         struct worker *w = &b->workers[i];
         free(w->in);
         free(w->out);
+        free(w->frame);
         free(w->state);
         reactor_free(&w->reactor);
     }
+    for (uint32_t i = 0; b->links && i < b->nlinks; i++)
+        wire_forget(&b->links[i].wire);
+    wire_rules_fini(&b->wires);
     b->scenario->release(b);
     free(b->workers);
     free(b->links);

@@ -25,6 +25,7 @@ static void fail(struct link *l, const char *why)
 void link_close(struct link *l)
 {
     if (l->watch.registered) reactor_del(l->worker->reactor, &l->watch);
+    wire_close(&l->wire);
     if (l->watch.fd >= 0) close(l->watch.fd);
     free(l->in);
     free(l->out);
@@ -54,13 +55,13 @@ static int keep(uint8_t **buf, size_t *len, size_t *cap, struct bytes b)
 void link_send(struct link *l, struct bytes b)
 {
     if (l->state == LINK_CLOSED) return;
+    b = wire_frame(&l->wire, l->worker->frame, b);
     if (l->corked) {
         if (keep(&l->out, &l->out_len, &l->out_cap, b) < 0) fail(l, err_text(-ERR_NOMEM));
         return;
     }
     if (link_unsent(l) == 0) {
-        struct iovec v = {.iov_base = (void *)(uintptr_t)b.p, .iov_len = b.n};
-        long n = sock_send(l->watch.fd, &v, 1);
+        long n = wire_send(&l->wire, b);
         if (n < 0 && n != -ERR_AGAIN) {
             fail(l, err_text((int)n));
             return;
@@ -76,8 +77,8 @@ void link_send(struct link *l, struct bytes b)
 
 static void send_more(struct link *l)
 {
-    struct iovec v = {.iov_base = l->out + l->out_from, .iov_len = link_unsent(l)};
-    long n = v.iov_len ? sock_send(l->watch.fd, &v, 1) : 0;
+    struct bytes b = bytes_of(l->out + l->out_from, link_unsent(l));
+    long n = b.n ? wire_send(&l->wire, b) : 0;
 
     if (n < 0 && n != -ERR_AGAIN) {
         fail(l, err_text((int)n));
@@ -180,17 +181,18 @@ static void ended(struct link *l, int why)
     l->worker->bench->scenario->on_left(l);
 }
 
-static void receive(struct link *l)
+/* Reads once. True: it may be worth another time. */
+static bool receive(struct link *l)
 {
     struct worker *w = l->worker;
 
     ASSERT(l->in_len < w->in_room);
     if (l->in_len) memcpy(w->in, l->in, l->in_len);
-    long n = sock_recv(l->watch.fd, w->in + l->in_len, w->in_room - l->in_len);
-    if (n == -ERR_AGAIN) return;
+    long n = wire_recv(&l->wire, w->in + l->in_len, w->in_room - l->in_len);
+    if (n == -ERR_AGAIN) return false;
     if (n < 0) {
         ended(l, (int)n);
-        return;
+        return false;
     }
     w->now_ns = bench_now_ns();
     struct bytes in = bytes_of(w->in, l->in_len + (size_t)n);
@@ -198,10 +200,39 @@ static void receive(struct link *l)
     in = bytes_skip(in, take_packets(l, in));
     l->corked = false;
     if (link_unsent(l) > 0) send_more(l);
-    if (l->state == LINK_CLOSED) return;
+    if (l->state == LINK_CLOSED) return false;
     l->in_len = 0;
     if (in.n == w->in_room || keep(&l->in, &l->in_len, &l->in_cap, in) < 0)
         fail(l, "a packet larger than expected");
+    return l->state != LINK_CLOSED && wire_has_more(&l->wire);
+}
+
+static void shake(struct link *l)
+{
+    int err = wire_step(&l->wire);
+
+    if (err == -ERR_AGAIN) return;
+    if (err < 0)
+        fail(l, "the handshake of TLS or WebSocket failed");
+    else
+        greet(l);
+}
+
+static void on_connected(struct link *l)
+{
+    int err = 0;
+    socklen_t n = sizeof err;
+
+    getsockopt(l->watch.fd, SOL_SOCKET, SO_ERROR, &err, &n);
+    if (err) {
+        fail(l, strerror(err));
+    } else if (wire_open(&l->wire, &l->worker->bench->wires, l->watch.fd) < 0 ||
+               reactor_set(l->worker->reactor, &l->watch, READY_READ) < 0) {
+        fail(l, err_text(-ERR_NOMEM));
+    } else {
+        l->state = LINK_SHAKING;
+        shake(l);
+    }
 }
 
 static void on_ready(struct watch *watch, unsigned ready)
@@ -209,19 +240,17 @@ static void on_ready(struct watch *watch, unsigned ready)
     struct link *l = CONTAINER_OF(watch, struct link, watch);
 
     if (l->state == LINK_CONNECTING) {
-        int err = 0;
-        socklen_t n = sizeof err;
-        getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &err, &n);
-        if (err) {
-            fail(l, strerror(err));
-            return;
-        }
-        reactor_set(l->worker->reactor, watch, READY_READ);
-        greet(l);
+        on_connected(l);
+        return;
+    }
+    if (l->state == LINK_SHAKING) {
+        shake(l);
         return;
     }
     if (ready & READY_WRITE) send_more(l);
-    if (l->state != LINK_CLOSED && (ready & (READY_READ | READY_HANGUP))) receive(l);
+    if (l->state != LINK_CLOSED && (ready & (READY_READ | READY_HANGUP)))
+        while (receive(l))
+            ;
 }
 
 /* ---- opening ------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/bench/wire.h"
 #include "base/bytes.h"
 #include "core/reactor.h"
 
@@ -19,6 +20,7 @@ struct worker;
 enum link_state {
     LINK_CLOSED,
     LINK_CONNECTING, /* the socket connects */
+    LINK_SHAKING,    /* TLS and WebSocket introduce themselves */
     LINK_GREETING,   /* CONNECT was sent */
     LINK_UP,
     LINK_LEAVING, /* DISCONNECT was sent; the broker closes */
@@ -26,6 +28,7 @@ enum link_state {
 
 struct link {
     struct watch watch;
+    struct wire wire;
     struct worker *worker;
     uint32_t index; /* among all links of the run */
     uint32_t tries; /* connections so far, in the client id */
