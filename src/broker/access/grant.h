@@ -19,11 +19,11 @@ struct grant;
 
 /* Makes the grant of `who` in *g, NULL if everything is allowed (`a` NULL: nothing is
  * configured). 0, or -ERR_NOMEM: then *g denies everything. */
-int grant_new(struct grant **g, const struct acl *a, const struct acl_subject *who);
-void grant_free(struct grant **g);
+int grant_new(const struct grant **g, const struct acl *a, const struct acl_subject *who);
+void grant_free(const struct grant **g);
 
 /* Denies everything; needs no memory. grant_free may be called. */
-struct grant *grant_nothing(void);
+const struct grant *grant_nothing(void);
 
 /* Would both always answer alike? */
 bool grant_eq(const struct grant *a, const struct grant *b);
