@@ -86,8 +86,7 @@ void session_end(struct session *s)
     count_sub(&b->core->counters, C_sessions, 1);
     s->dead = true;
     s->ops = NULL;
-    free(s->identity);
-    s->identity = NULL;
+    identity_free(&s->identity);
     session_slot_release(s);
 }
 
@@ -180,7 +179,6 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
     *present = s != NULL;
     if (!s && b->nsessions >= b->options.sessions_max) {
         *err = -ERR_FULL;
-        free(a->identity);
         return NULL;
     }
     if (!s) s = session_make(b, a, hash);
@@ -188,10 +186,9 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
         if (s)
             lapse(s, *present ? s->expiry_s : 0); /* what there was goes on without a connection */
         *err = -ERR_NOMEM;
-        free(a->identity);
         return NULL;
     }
-    free(s->identity);
+    identity_free(&s->identity);
     s->identity = a->identity;
     s->ops = a->ops;
     s->sink = a->sink;

@@ -159,7 +159,7 @@ struct attach {
     bool clean;                /* throw away what there was [MQTT-3.1.2-4] */
     uint32_t expiry_s;         /* SESSION_NEVER_EXPIRES for "clean session = 0" of 3.x */
     uint16_t receive_max;      /* the client's; 65535 if it did not say */
-    struct identity *identity; /* taken, also if it fails; NULL: anonymous */
+    struct identity *identity; /* the session's, if there is one at the end; NULL: anonymous */
     const struct sink_ops *ops;
     void *sink;
     const struct publication *will; /* NULL: none; copied */

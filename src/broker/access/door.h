@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum door_anonymous {
     DOOR_AUTO, /* only on loopback, and only while nobody can be told apart anyway */
@@ -14,7 +15,8 @@ enum door_anonymous {
 
 struct access_door {
     const char *name; /* its address, as the configuration has it: for rules and for the log */
-    unsigned char anonymous;  /* enum door_anonymous */
+    uint32_t connections_max; /* clients that came by it, on all cores; 0: no limit */
+    uint8_t anonymous;        /* enum door_anonymous */
     bool loopback;            /* only this machine reaches it */
     bool certificate_is_user; /* the name in a verified client certificate is the user */
 };

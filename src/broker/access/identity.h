@@ -15,11 +15,17 @@ struct access_door;
 struct identity {
     const struct access_door *door; /* NULL: none, as in tests */
     uint8_t ip[16];
-    uint32_t expires_s; /* core_now_s at which it ends; 0: never */
-    uint16_t user_len;  /* 0: anonymous */
+    int64_t expires_s; /* since 1970, when what proved it ends; INT64_MAX: never */
+    uint16_t user_len;
     char user[];
 };
 
+/* NULL: no memory. */
+struct identity *identity_new(const struct access_door *door, const uint8_t ip[16],
+                              struct bytes user);
+void identity_free(struct identity **i);
+
+/* Empty for who is anonymous (NULL). */
 static inline struct bytes identity_user(const struct identity *i)
 {
     return i ? bytes_of(i->user, i->user_len) : bytes_of("", 0);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* login.h -- somebody wants to come in: who is it?
+/* login.h -- somebody wants to come in: may it, and who is it?
  *
- * The first source that knows the user decides, in this order: the certificate, a token, the
- * password file, the HTTP hook. If none does, or one fails, the answer is no. Much can be
- * said at once (login_now); what takes a helper thread or another server goes on without the core
- * (login_start), which is told by `done`.
+ *     places of listener and address > who is it > place of the user
+ *
+ * Places are counted for the whole broker (guard.h). Who it is, the first source decides that knows
+ * the user: the certificate, a token, the password file, the HTTP hook (login_source.c). If none
+ * does, or one fails, the answer is no. What takes other cores, a helper thread or another server
+ * goes on without the core, which is told by `done`; all else is decided at once.
  *
  * Owner: the protocol's session layer, on the client's home core. */
 #pragma once
@@ -15,19 +17,21 @@
 #include "base/bytes.h"
 #include "broker/access/door.h"
 #include "broker/access/identity.h"
-#include "core/helper.h"
 
 struct access;
 struct broker;
+struct guard_pass;
 struct login;
 
 enum login_verdict {
     LOGIN_TAKEN,
     LOGIN_NO_IDENTITY, /* gave none, and this listener wants one */
     LOGIN_WRONG,       /* unknown user, or not his secret */
-    LOGIN_NOT_ALLOWED, /* is who he says, and may not come in */
+    LOGIN_TOO_MANY,    /* of this listener, address or user are here */
+    LOGIN_TOO_FAST,    /* its address connects too often */
+    LOGIN_BANNED,      /* its address failed too often */
     LOGIN_BUSY,        /* too many logins are under way: later may do */
-    LOGIN_UNAVAILABLE, /* a source has failed */
+    LOGIN_UNAVAILABLE, /* a source has failed, or there is no memory */
     LOGIN_VERDICTS,
 };
 
@@ -44,25 +48,22 @@ struct login_claim {
     uint8_t ip[16];
 };
 
+/* Who asked owns it all. */
 struct login_answer {
     enum login_verdict verdict;
-    struct identity *identity; /* the asker's now; NULL for who is anonymous, or was refused */
+    struct identity *identity; /* NULL for who is anonymous, or was refused */
+    struct guard_pass *pass;   /* its places, to be dropped when it leaves; NULL: none */
     const char *setting;       /* which one would have let it in; NULL: none */
 };
 
 /* May anybody come in by `d` (NULL: a test's) who does not say who it is? */
 bool login_anonymous(const struct access *a, const struct access_door *d);
 
-/* Decides what needs neither a helper nor a server: true, with *answer filled. False: ask
- * login_start(). `access` may be NULL: nothing is configured. */
-bool login_now(const struct access *access, const struct login_claim *c,
-               struct login_answer *answer);
-
-/* Goes on in the background. `done` is called on this core, once and not before this returns, with
- * an answer that is the asker's. NULL: no memory, or too many are under way. */
+/* Decides: NULL with *answer filled, or the login that goes on in the background; then `done` is
+ * called on this core in a later turn, once. */
 typedef void login_done(void *asker, const struct login_answer *answer);
-struct login *login_start(struct broker *b, const struct login_claim *c, login_done *done,
-                          void *asker);
+struct login *login_begin(struct broker *b, const struct login_claim *c, login_done *done,
+                          void *asker, struct login_answer *answer);
 
 /* The asker goes: `done` will not be called. Nulls the pointer; harmless if it is NULL. */
 void login_cancel(struct login **l);

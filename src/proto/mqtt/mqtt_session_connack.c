@@ -20,9 +20,11 @@ static uint8_t return_code(unsigned reason)
     case MQTT_RC_SERVER_UNAVAILABLE:
     case MQTT_RC_SERVER_BUSY:
     case MQTT_RC_QUOTA_EXCEEDED:
+    case MQTT_RC_CONNECTION_RATE_EXCEEDED:
     case MQTT_RC_USE_ANOTHER_SERVER:
     case MQTT_RC_SERVER_MOVED: return 3;
     case MQTT_RC_BAD_USER_NAME_OR_PASSWORD: return 4;
+    case MQTT_RC_BANNED:
     case MQTT_RC_NOT_AUTHORIZED: return 5;
     default: return 0;
     }

@@ -85,7 +85,6 @@ static struct publication will_of(struct mqtt *m, const struct mqtt_will *w)
     return p;
 }
 
-/* Takes `who`. */
 static int attach(struct mqtt *m, const struct mqtt_connect *c, struct bytes client_id,
                   struct identity *who, bool *present)
 {
@@ -122,7 +121,7 @@ static void log_connected(const struct mqtt *m, bool present)
         F_U64("keep_alive_s", m->keep_alive_s), F_U64("session_present", present));
 }
 
-int mqtt_come_in(struct mqtt *m, const struct mqtt_connect *c, struct identity *who)
+int mqtt_come_in(struct mqtt *m, const struct mqtt_connect *c, struct identity **who)
 {
     char assigned[ASSIGNED_ID_ROOM];
     struct bytes id = c->client_id;
@@ -131,8 +130,9 @@ int mqtt_come_in(struct mqtt *m, const struct mqtt_connect *c, struct identity *
     if (id.n == 0) /* [MQTT-3.1.3-6] */
         id =
             bytes_of(assigned, broker_assign_client_id(m->core->broker, assigned, sizeof assigned));
-    int bad = attach(m, c, id, who, &present);
+    int bad = attach(m, c, id, *who, &present);
     if (bad) return bad;
+    *who = NULL;
     if (!mqtt_welcome(m, c, present)) { /* then it was never here, and its will is not sent */
         session_detach(m->session, false);
         m->session = NULL;

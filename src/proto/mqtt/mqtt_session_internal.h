@@ -49,7 +49,7 @@ struct mqtt {
     struct conn *conn;
     struct mqtt_core *core;
     struct session *session;  /* NULL unless online */
-    struct mqtt_login *login; /* while it is found out who this is; else NULL */
+    struct mqtt_login *login; /* how it comes in, and its places in counts; NULL: nothing */
     struct mqtt_aliases *in;
     struct mqtt_aliases *out;
     struct timer timer;  /* until CONNECT: the time limit; then keep alive */
@@ -100,8 +100,8 @@ void mqtt_set_state(struct mqtt *m, enum mqtt_state to);
 
 mqtt_handler mqtt_on_connect;
 
-/* Attaches the session and answers: 0, or a reason. Takes `who` (NULL: anonymous). */
-int mqtt_come_in(struct mqtt *m, const struct mqtt_connect *c, struct identity *who);
+/* Attaches the session and answers: 0, or a reason. Takes `*who` (NULL: anonymous) if it is 0. */
+int mqtt_come_in(struct mqtt *m, const struct mqtt_connect *c, struct identity **who);
 
 /* ---- mqtt_session_login.c ----------------------------------------------------------------- */
 

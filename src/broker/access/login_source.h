@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* login_source.h -- who is it? Asked of one source after the other, until one knows the user.
+ *
+ * source_now() runs on the core and does nothing that takes long. source_work() runs on a helper
+ * thread, on copies. */
+#pragma once
+
+#include "broker/access/login.h"
+
+enum source_verdict {
+    SOURCE_KNOWS,   /* it is `who` */
+    SOURCE_REFUSES, /* it is not who it says */
+    SOURCE_ASKS,    /* somebody else must be asked */
+    SOURCE_FAILED,
+};
+
+struct source_answer {
+    enum source_verdict verdict;
+    struct identity *who; /* owned; NULL: anonymous */
+    const char *setting;  /* of a refusal */
+    bool nobody;          /* refused because it gave no identity */
+};
+
+struct source_answer source_now(const struct access *a, const struct login_claim *c);
+struct source_answer source_work(const struct access *a, const struct login_claim *c,
+                                 int64_t wall_s);
