@@ -24,6 +24,7 @@ struct broker *broker_new(struct core *c, const struct broker_options *o, uint64
     filters_init(&b->interest, seed);
     filters_init(&b->groups, seed);
     share_init(b);
+    guard_init(&b->guard, c, &o->guard);
     struct retain_limits limits = {.messages_max = o->retained_max,
                                    .bytes_max = o->retained_bytes_max};
     if (retain_init(&b->retain, c, seed, limits) < 0 ||
@@ -64,6 +65,7 @@ void broker_free(struct broker **bp)
     free(b->scratch.at);
     free(b->scratch.ids);
     access_unref(&b->access);
+    guard_fini(&b->guard);
     free(b);
     *bp = NULL;
 }

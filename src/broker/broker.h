@@ -11,6 +11,7 @@
 #pragma once
 
 #include "broker/access/access.h"
+#include "broker/access/guard.h"
 #include "broker/retain.h"
 #include "broker/session.h"
 
@@ -26,6 +27,7 @@ struct broker_options {
     uint64_t retained_bytes_max;
     uint32_t expiry_max_s; /* longest session expiry that is granted */
     uint32_t match_cache;  /* slots of the result caches, a power of two */
+    struct guard_limits guard;
 };
 
 #define BROKER_OPTIONS_DEFAULT                                                                     \
@@ -33,7 +35,7 @@ struct broker_options {
         .sessions_max = 1u << 22, .subscriptions_max = 10000, .queue_messages_max = 100000,        \
         .queue_bytes_max = 64u << 20, .backlog_max = 1u << 22, .window_max = 1000,                 \
         .receive_max = 1000, .retained_max = 1000000, .retained_bytes_max = 1u << 30,              \
-        .expiry_max_s = SESSION_NEVER_EXPIRES, .match_cache = 4096,                                \
+        .expiry_max_s = SESSION_NEVER_EXPIRES, .match_cache = 4096, .guard = GUARD_LIMITS_DEFAULT, \
     }
 
 /* Makes the broker of one core. All cores are given the same `seed`. NULL: no memory. */

@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "broker/access/guard.h"
 #include "broker/broker.h"
 #include "broker/cache.h"
 #include "broker/filters.h"
@@ -124,6 +125,9 @@ struct broker {
     struct retain retain;
     struct table shares; /* struct share, by number */
     uint32_t share_next; /* number to try next */
+
+    /* keeper of counts */
+    struct guard guard;
 
     /* home */
     struct table sessions;    /* by hash of tenant and client id */

@@ -45,7 +45,7 @@ struct option {
     const char *help;
 };
 
-enum { OPTIONS_MAX = 64, OPTION_TEXT_MAX = 256, OPTIONS_ERROR = 512 };
+enum { OPTIONS_MAX = 192, OPTION_TEXT_MAX = 256, OPTIONS_ERROR = 512 };
 
 enum listen_transport { LISTEN_TCP, LISTEN_TLS, LISTEN_WS, LISTEN_WSS };
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/access/guard.h"
 #include "broker/access/login_source.h"
 #include "broker/internal.h"
 
