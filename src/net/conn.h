@@ -40,8 +40,8 @@ struct proto {
      * stop early and call conn_again(); to stop reading, conn_pause(). */
     long (*on_bytes)(struct conn *c, struct bytes in);
 
-    /* The out-queue fell below half of out_bytes_max. Called whenever conn_unsent()
-     * was at half or more before, so that a protocol which held something back at the
+    /* The out-queue fell below conn->drain_at (at first half of out_bytes_max). Called whenever
+     * conn_unsent() was at that or more before, so that a protocol which held something back at the
      * limit always hears of it. May be NULL. */
     void (*on_drain)(struct conn *c);
 
@@ -73,6 +73,8 @@ struct conn {
     uint32_t in_max;  /* most bytes of an incomplete packet; the protocol sets it (at first
                        * net_options.read_bytes); more closes with -ERR_TOO_LARGE */
 
+    uint32_t drain_at; /* unsent bytes below which on_drain is due; the protocol may lower it */
+
     uint32_t id;   /* number on this core, also the mesh account; never 0 */
     uint32_t debt; /* bytes of ours that wait in mesh outboxes */
     uint32_t last_rx_s;
@@ -92,7 +94,7 @@ enum conn_flag {
     CONN_PAUSED = 1 << 3,     /* the protocol does not want input */
     CONN_INDEBTED = 1 << 4,   /* its mail waits in outboxes; not read until half has gone */
     CONN_WANT_WRITE = 1 << 5, /* the socket was full; waiting until it is writable */
-    CONN_OVER = 1 << 6,       /* the out-queue was at half its limit or more; on_drain is due */
+    CONN_OVER = 1 << 6,       /* the out-queue was at drain_at or more; on_drain is due */
     CONN_LAST_WORDS = 1 << 7, /* closing, but output still goes first */
     CONN_IN_BYTES = 1 << 8,   /* on_bytes is on the stack */
     CONN_OPEN = 1 << 9,       /* on_open succeeded; on_close is owed */

@@ -87,13 +87,11 @@ static void write_out(struct conn *c)
     conn_rearm(c);
 }
 
-/* Tells the protocol when the queue has fallen from half its limit or more to below. */
+/* Tells the protocol when the queue has fallen from drain_at or more to below. */
 static void note_level(struct conn *c, size_t before)
 {
-    size_t half = c->net->options.out_bytes_max / 2;
-
-    if (before >= half) c->flags |= CONN_OVER;
-    if (!(c->flags & CONN_OVER) || c->out.bytes >= half || c->flags & CONN_CLOSING) return;
+    if (before >= c->drain_at) c->flags |= CONN_OVER;
+    if (!(c->flags & CONN_OVER) || c->out.bytes >= c->drain_at || c->flags & CONN_CLOSING) return;
     c->flags &= (uint16_t)~CONN_OVER;
     if (c->proto->on_drain) c->proto->on_drain(c);
     core_turn_again(c->net->core); /* what it has for the client waits in the broker */
