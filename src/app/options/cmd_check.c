@@ -46,6 +46,7 @@ static void print_markdown(void)
          "`websocket` to `ws` and `wss`. All but the address, certificate and key may be left "
          "out.\n\n"
          "```yaml\nlisteners:\n  - address: '*:8884'\n    transport: wss  # tcp, tls, ws, wss\n"
+         "    protocol: mqtt  # or admin, with tcp and tls\n"
          "    anonymous: no  # auto, no, yes: instead of access.anonymous\n"
          "    tls:\n      certificate: /etc/pinion/chain.pem\n      key: /etc/pinion/key.pem\n"
          "      ca: /etc/pinion/clients-ca.pem\n      crl: /etc/pinion/clients.crl\n"

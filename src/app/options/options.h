@@ -47,10 +47,14 @@ struct option {
 
 enum { OPTIONS_MAX = 192, OPTION_TEXT_MAX = 256, OPTIONS_ERROR = 512 };
 
+/* Who is spoken to. */
+enum listen_protocol { LISTEN_MQTT, LISTEN_ADMIN };
+
 enum listen_transport { LISTEN_TCP, LISTEN_TLS, LISTEN_WS, LISTEN_WSS };
 
 /* What lies between a listener's sockets and MQTT. An empty text is none. */
 struct listen_how {
+    uint8_t protocol;  /* enum listen_protocol */
     uint8_t transport; /* enum listen_transport */
     uint8_t client;    /* enum tls_client */
     uint8_t anonymous; /* enum door_anonymous; DOOR_AUTO: as access.anonymous says */
@@ -92,6 +96,10 @@ struct options {
     uint8_t redirect;  /* 0: no, 1: use another server, 2: server moved */
     uint8_t anonymous; /* enum door_anonymous, of listeners that don't say */
     uint64_t memory_max;
+    char admin_address[OPTION_TEXT_MAX];
+    char admin_token_file[OPTION_TEXT_MAX];
+    bool admin_health_token; /* /healthz and /readyz need it as well */
+    bool admin_plaintext;
     enum log_level log_level;
     bool log_json;
 
@@ -157,8 +165,17 @@ int options_load(struct options *o, const struct option_args *a);
 int listen_set_parse(struct listen_set *s, const char *text, bool lenient, char *error, size_t n);
 const char *listen_set_text(const struct listen_set *s, char *out, size_t n);
 
+/* In the order of enum listen_protocol. */
+extern const char *const listen_protocol_words[3];
+
 /* In the order of enum door_anonymous. */
 extern const char *const listen_anonymous_words[3];
+
+bool listen_is_admin(const struct listen_how *h);
+
+/* Adds the listeners of `admin.address`, settles where the token is: 0, or -ERR_INVALID with
+ * o->error set. */
+int options_settle_admin(struct options *o);
 
 /* "tcp", "tls", "ws", "wss". */
 const char *listen_transport_text(const struct listen_how *h);

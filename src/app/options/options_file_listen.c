@@ -49,6 +49,7 @@ static const cyaml_schema_field_t websocket_fields[] = {
 
 static const cyaml_schema_field_t listener_fields[] = {
     TEXT_FIELD(address, struct file_listener, 0),
+    TEXT_FIELD(protocol, struct file_listener, MAYBE),
     TEXT_FIELD(transport, struct file_listener, MAYBE),
     TEXT_FIELD(anonymous, struct file_listener, MAYBE),
     CYAML_FIELD_MAPPING_PTR("tls", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_listener,
@@ -140,6 +141,7 @@ static void take_how(struct entry *e, const struct file_listener *l, struct list
         return;
     }
     h->transport = (uint8_t)transport;
+    h->protocol = take_word(e, "protocol", l->protocol, listen_protocol_words);
     h->anonymous = take_word(e, "anonymous", l->anonymous, listen_anonymous_words);
     if (tls && !l->tls) refuse(e, "tls", "a certificate and a key are needed");
     if (!tls && l->tls) refuse(e, "tls", "the transport is neither tls nor wss");

@@ -56,9 +56,10 @@ const char *listen_set_text(const struct listen_set *s, char *out, size_t n)
 
     out[0] = '\0';
     for (unsigned i = 0; i < s->n && used < n; i++)
-        used += (size_t)snprintf(out + used, n - used, "%s%s%s%s", i ? ", " : "",
+        used += (size_t)snprintf(out + used, n - used, "%s%s%s%s%s", i ? ", " : "",
                                  sock_addr_text(&s->at[i], one), s->how[i].transport ? " " : "",
-                                 s->how[i].transport ? listen_transport_text(&s->how[i]) : "");
+                                 s->how[i].transport ? listen_transport_text(&s->how[i]) : "",
+                                 listen_is_admin(&s->how[i]) ? " admin" : "");
     return out;
 }
 
@@ -83,6 +84,7 @@ int listen_transport_find(const char *text)
     return -ERR_INVALID;
 }
 
+const char *const listen_protocol_words[3] = {"mqtt", "admin", NULL};
 const char *const listen_anonymous_words[3] = {"auto", "no", "yes"};
 
 static const char *given(const char *text)
@@ -97,7 +99,7 @@ struct tls_context *listen_tls_new(const struct listen_how *h, char *error, size
         .ca = given(h->ca),
         .crl = given(h->crl),
         .ciphers = given(h->ciphers),
-        .alpn = h->transport == LISTEN_WSS ? "http/1.1" : "mqtt",
+        .alpn = h->transport == LISTEN_WSS || listen_is_admin(h) ? "http/1.1" : "mqtt",
         .client = h->client,
         .only_v13 = h->only_v13,
         .nnames = h->nnames,

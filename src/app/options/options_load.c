@@ -89,5 +89,5 @@ int options_load(struct options *o, const struct option_args *a)
         err = options_assign(o, a->assign[i]);
     if (err == 0 && a->port) err = set_port(o, a->port);
     settle(o);
-    return err;
+    return err < 0 ? err : options_settle_admin(o);
 }

@@ -67,6 +67,7 @@ static void print_security(const struct serve *s, FILE *out)
 
     for (unsigned i = 0; i < s->options->listeners.n; i++) {
         const struct access_door *d = &s->door[i];
+        if (listen_is_admin(&s->options->listeners.how[i])) continue;
         if (!login_anonymous(s->access, d)) continue;
         anybody++;
         if (!d->loopback) open = true;
@@ -77,24 +78,37 @@ static void print_security(const struct serve *s, FILE *out)
                   : "only clients that say who they are");
 }
 
-void banner_print(const struct serve *s, FILE *out)
+/* Where it listens for MQTT, or for the operator. Returns the first of those listeners. */
+static unsigned print_addresses(const struct serve *s, FILE *out, bool admin)
 {
-    unsigned n = s->options->listeners.n;
+    unsigned n = s->options->listeners.n, first = n;
 
-    fprintf(out, "Pinion " PINION_VERSION "\n");
     for (unsigned i = 0; i < n; i++) {
         const struct listen_how *how = &s->options->listeners.how[i];
         char address[SOCK_ADDR_TEXT], text[2 * SOCK_ADDR_TEXT];
+        if (listen_is_admin(how) != admin) continue;
         snprintf(text, sizeof text, "%s%s%s", sock_addr_text(&s->listener[i].addr, address),
                  how->transport ? " " : "", how->transport ? listen_transport_text(how) : "");
-        row(out, i == 0 ? "mqtt" : "", text);
+        row(out, first < n ? "" : admin ? "admin" : "mqtt", text);
+        if (first == n) first = i;
     }
+    return first;
+}
+
+void banner_print(const struct serve *s, FILE *out)
+{
+    char text[OPTION_TEXT_MAX + 32], port[16] = "";
+
+    fprintf(out, "Pinion " PINION_VERSION "\n");
+    unsigned first = print_addresses(s, out, false);
+    print_addresses(s, out, true);
+    snprintf(text, sizeof text, "token in %s", s->options->admin_token_file);
+    if (s->has_admin) row(out, "", text);
     print_cores(s, out);
     row(out, "data", "in memory only: nothing survives a restart");
     print_security(s, out);
 
-    char port[16] = "";
-    unsigned number = port_of(&s->listener[0].addr);
+    unsigned number = port_of(&s->listener[first].addr);
     if (number != 1883) snprintf(port, sizeof port, " -p %u", number);
     fprintf(out, "  %-11spinion sub%s '#' -v &  pinion pub%s hello world\n", "try", port, port);
     fflush(out);

@@ -29,6 +29,7 @@ static int make_shared(struct serve *s, const struct options *o, char *error)
     s->seed = rng_os_seed();
     serve_mail_handlers(s->handlers);
     err = serve_listeners_make(s, error);
+    if (err == 0) err = serve_admin_make(s, error);
     if (err < 0) return err;
     s->access = access_new();
     if (!s->access) return refuse(error, -ERR_NOMEM, "access");
@@ -118,12 +119,15 @@ int serve_start(struct serve *s, const struct options *o, char *error)
     if (err == 0) err = check_ports(s, error);
     while (err == 0 && s->started < s->plan.cores)
         err = start_core(s, error);
-    if (err == 0) open_gate(s, GATE_OPEN);
+    if (err < 0) return err;
+    open_gate(s, GATE_OPEN);
+    admin_set_ready(&s->admin, true);
     return err;
 }
 
 void serve_stop(struct serve *s)
 {
+    admin_set_ready(&s->admin, false);
     for (unsigned i = 0; i < s->started && s->gate == GATE_OPEN; i++) {
         atomic_store_explicit(&s->cores[i].core.stop, true, memory_order_release);
         mesh_ring(mesh_port_at(s->mesh, i));

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "admin/admin.h"
 #include "app/options/options.h"
 #include "broker/access/door.h"
 #include "core/cpu.h"
@@ -22,6 +23,7 @@ struct core_modules {
     struct core core;
     struct broker *broker;
     struct mqtt_core *mqtt;
+    struct admin *admin; /* NULL: no listener is for it */
     struct net *net;
     struct serve *serve;
     pthread_t thread;
@@ -48,6 +50,8 @@ struct serve {
     struct access_door door[NET_LISTENERS_MAX];
     char door_name[NET_LISTENERS_MAX][SOCK_ADDR_TEXT];
     struct access *access; /* one use */
+    struct admin_shared admin;
+    bool has_admin;
 
     struct core_modules *cores; /* plan.cores of them */
     unsigned started;           /* threads that run */
@@ -89,6 +93,11 @@ void serve_listeners_free(struct serve *s);
 /* Reads certificates, keys and lists again for connections to come. A listener whose files
  * are bad goes on as it was; both are logged. */
 void serve_reload_tls(struct serve *s);
+
+/* ---- serve_admin.c ------------------------------------------------------------------------- */
+
+/* Fills s->admin, if a listener is for it. 0, or -ERR_X with a sentence in error[OPTIONS_ERROR]. */
+int serve_admin_make(struct serve *s, char *error);
 
 /* ---- banner.c
  * ------------------------------------------------------------------------------------ */

@@ -27,6 +27,19 @@ static void make_door(struct serve *s, unsigned i)
     l->proto_ctx = &s->door[i];
 }
 
+static void make_protocol(struct serve *s, unsigned i)
+{
+    struct listener *l = &s->listener[i];
+
+    if (listen_is_admin(&s->options->listeners.how[i])) {
+        l->proto = &http_proto;
+        l->proto_ctx = &s->admin.site;
+        return;
+    }
+    l->proto = &mqtt_proto;
+    make_door(s, i);
+}
+
 static int make_one(struct serve *s, unsigned i, char *error)
 {
     const struct listen_how *h = &s->options->listeners.how[i];
@@ -34,9 +47,8 @@ static int make_one(struct serve *s, unsigned i, char *error)
     char why[OPTION_TEXT_MAX], address[SOCK_ADDR_TEXT];
 
     l->addr = s->options->listeners.at[i];
-    l->proto = &mqtt_proto;
     l->index = i;
-    make_door(s, i);
+    make_protocol(s, i);
     if (h->transport == LISTEN_WS || h->transport == LISTEN_WSS) {
         s->ws[i] = (struct ws_options){.path = h->path, .norigins = h->norigins};
         for (unsigned k = 0; k < h->norigins; k++)
