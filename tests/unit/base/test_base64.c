@@ -66,9 +66,9 @@ static void every_byte_in_every_place_survives(void **state)
 
 static void another_spelling_is_refused(void **state)
 {
-    static const char *const padded[] = {"Zg=",     "Zg",   "Z",     "=",    "====", "Z===",
-                                         "Zh==",    "Zm9=", "Zg==\n", "Z g=", "Zm9-", "Zm9_",
-                                         "Zg==Zg==", "=Zg=", "Zm=v"};
+    static const char *const padded[] = {
+        "Zg=",    "Zg",   "Z",    "=",    "====",     "Z===", "Zh==", "Zm9=",
+        "Zg==\n", "Z g=", "Zm9-", "Zm9_", "Zg==Zg==", "=Zg=", "Zm=v"};
     static const char *const bare[] = {"Z", "Zg==", "Zm9vY", "Zh", "Zm9", "Zm9v Z", "=", "Zg\n"};
     uint8_t out[64];
 
