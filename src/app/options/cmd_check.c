@@ -48,6 +48,7 @@ static void print_markdown(void)
          "```yaml\nlisteners:\n  - address: '*:8884'\n    transport: wss  # tcp, tls, ws, wss\n"
          "    protocol: mqtt  # or admin, with tcp and tls\n"
          "    anonymous: no  # auto, no, yes: instead of access.anonymous\n"
+         "    connections: 1000  # clients at a time, on all cores; 0 is any number\n"
          "    tls:\n      certificate: /etc/pinion/chain.pem\n      key: /etc/pinion/key.pem\n"
          "      ca: /etc/pinion/clients-ca.pem\n      crl: /etc/pinion/clients.crl\n"
          "      client_certificate: required  # none, optional, required\n"

@@ -54,10 +54,11 @@ enum listen_transport { LISTEN_TCP, LISTEN_TLS, LISTEN_WS, LISTEN_WSS };
 
 /* What lies between a listener's sockets and MQTT. An empty text is none. */
 struct listen_how {
-    uint8_t protocol;  /* enum listen_protocol */
-    uint8_t transport; /* enum listen_transport */
-    uint8_t client;    /* enum tls_client */
-    uint8_t anonymous; /* enum door_anonymous; DOOR_AUTO: as access.anonymous says */
+    uint8_t protocol;         /* enum listen_protocol */
+    uint8_t transport;        /* enum listen_transport */
+    uint8_t client;           /* enum tls_client */
+    uint8_t anonymous;        /* enum door_anonymous; DOOR_AUTO: as access.anonymous says */
+    uint32_t connections_max; /* clients by it at a time; 0: any number */
     bool only_v13;
     bool certificate_is_no_user; /* `tls.identity: password` */
     char certificate[OPTION_TEXT_MAX];

@@ -25,7 +25,7 @@ struct file_websocket {
 
 /* One entry under `listeners`; what was not given is NULL. */
 struct file_listener {
-    char *address, *protocol, *transport, *anonymous;
+    char *address, *protocol, *transport, *anonymous, *connections;
     struct file_tls *tls;
     struct file_websocket *websocket;
 };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/number.h"
 #include "app/options/options_file.h"
 #include "base/err.h"
 
@@ -52,6 +53,7 @@ static const cyaml_schema_field_t listener_fields[] = {
     TEXT_FIELD(protocol, struct file_listener, MAYBE),
     TEXT_FIELD(transport, struct file_listener, MAYBE),
     TEXT_FIELD(anonymous, struct file_listener, MAYBE),
+    TEXT_FIELD(connections, struct file_listener, MAYBE),
     CYAML_FIELD_MAPPING_PTR("tls", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_listener,
                             tls, tls_fields),
     CYAML_FIELD_MAPPING_PTR("websocket", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
@@ -98,6 +100,17 @@ static uint8_t take_word(struct entry *e, const char *name, const char *text,
     return 0;
 }
 
+static void take_count(struct entry *e, const char *name, const char *text, uint32_t *to)
+{
+    uint64_t n = 0;
+
+    if (!text) return;
+    if (number_parse(NUMBER_COUNT, text, &n) < 0 || n > UINT32_MAX)
+        refuse(e, name, number_form(NUMBER_COUNT));
+    else
+        *to = (uint32_t)n;
+}
+
 static void take_tls(struct entry *e, const struct file_tls *t, struct listen_how *h)
 {
     static const char *const clients[3] = {"none", "optional", "required"};
@@ -142,6 +155,7 @@ static void take_how(struct entry *e, const struct file_listener *l, struct list
     }
     h->transport = (uint8_t)transport;
     h->protocol = take_word(e, "protocol", l->protocol, listen_protocol_words);
+    take_count(e, "connections", l->connections, &h->connections_max);
     h->anonymous = take_word(e, "anonymous", l->anonymous, listen_anonymous_words);
     if (tls && !l->tls) refuse(e, "tls", "a certificate and a key are needed");
     if (!tls && l->tls) refuse(e, "tls", "the transport is neither tls nor wss");

@@ -42,16 +42,21 @@ struct login {
 const char *login_text(enum login_verdict v)
 {
     static const char *const texts[LOGIN_VERDICTS] = {
-        [LOGIN_TAKEN] = "taken",
-        [LOGIN_NO_IDENTITY] = "no identity, and this listener wants one",
-        [LOGIN_WRONG] = "wrong user name or password",
-        [LOGIN_TOO_MANY] = "too many connections of this listener, address or user",
-        [LOGIN_TOO_FAST] = "its address connects too often",
-        [LOGIN_BANNED] = "its address failed to log in too often",
-        [LOGIN_BUSY] = "too many logins under way",
-        [LOGIN_UNAVAILABLE] = "the login can't be checked",
+#define VERDICT(name, counter, text) [LOGIN_##name] = (text),
+#include "broker/access/login_verdicts.def"
+#undef VERDICT
     };
     return texts[v];
+}
+
+static void count_verdict(struct broker *b, enum login_verdict v)
+{
+    static const uint8_t counters[LOGIN_VERDICTS] = {
+#define VERDICT(name, counter, text) [LOGIN_##name] = C_##counter,
+#include "broker/access/login_verdicts.def"
+#undef VERDICT
+    };
+    count(&b->core->counters, (enum counter)counters[v]);
 }
 
 /* ---- its life ------------------------------------------------------------------------------ */
@@ -256,6 +261,7 @@ static bool go_on(struct login *l)
 static void run(struct login *l)
 {
     if (!go_on(l)) return;
+    count_verdict(l->broker, l->answer.verdict);
     l->done(l->asker, &l->answer);
     login_free(l);
 }
@@ -276,17 +282,20 @@ static bool decide_now(struct broker *b, const struct login_claim *c, struct log
 struct login *login_begin(struct broker *b, const struct login_claim *c, login_done *done,
                           void *asker, struct login_answer *answer)
 {
-    if (decide_now(b, c, answer)) return NULL;
-    struct login *l = login_new(b, c);
-    if (!l) {
+    struct login *l = NULL;
+
+    if (!decide_now(b, c, answer)) {
         *answer = (struct login_answer){.verdict = LOGIN_UNAVAILABLE};
-        return NULL;
+        l = login_new(b, c);
     }
-    l->done = done;
-    l->asker = asker;
-    if (!go_on(l)) return l;
-    *answer = l->answer;
-    login_free(l);
+    if (l) {
+        l->done = done;
+        l->asker = asker;
+        if (!go_on(l)) return l;
+        *answer = l->answer;
+        login_free(l);
+    }
+    count_verdict(b, answer->verdict);
     return NULL;
 }
 

@@ -24,15 +24,10 @@ struct guard_pass;
 struct login;
 
 enum login_verdict {
-    LOGIN_TAKEN,
-    LOGIN_NO_IDENTITY, /* gave none, and this listener wants one */
-    LOGIN_WRONG,       /* unknown user, or not his secret */
-    LOGIN_TOO_MANY,    /* of this listener, address or user are here */
-    LOGIN_TOO_FAST,    /* its address connects too often */
-    LOGIN_BANNED,      /* its address failed too often */
-    LOGIN_BUSY,        /* too many logins are under way: later may do */
-    LOGIN_UNAVAILABLE, /* a source has failed, or there is no memory */
-    LOGIN_VERDICTS,
+#define VERDICT(name, counter, text) LOGIN_##name,
+#include "broker/access/login_verdicts.def"
+#undef VERDICT
+    LOGIN_VERDICTS
 };
 
 /* "wrong user name or password" */

@@ -18,8 +18,8 @@ static_assert(sizeof(struct mqtt) <= 96, "a size class of the pool");
 
 void mqtt_set_state(struct mqtt *m, enum mqtt_state to)
 {
-    bool legal = to == MQTT_GONE || (to == MQTT_ONLINE && m->state < MQTT_ONLINE);
-    ASSERT(legal && m->state != MQTT_GONE);
+    bool legal = to == MQTT_LOGIN || to == MQTT_ONLINE || to == MQTT_GONE;
+    ASSERT(legal && to > m->state); /* only ever onwards */
     m->state = (uint8_t)to;
 }
 
