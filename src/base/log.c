@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,8 +24,7 @@ static const char *const level_name[] = {"DEBUG", "INFO", "WARN", "ERROR"};
 
 void log_init(struct log *l, const struct log_options *o, unsigned core, const struct clock *clock)
 {
-    *l =
-        (struct log){.fd = o->fd, .level = o->level, .json = o->json, .core = core, .clock = clock};
+    *l = (struct log){.how = *o, .core = core, .clock = clock};
 }
 
 static void put(struct writer *w, const char *s)
@@ -105,21 +105,39 @@ static bool put_field(struct writer *w, const struct field *f, bool json)
     return false;
 }
 
-static void put_start(struct writer *w, const struct log *l, enum log_level level,
-                      const char *event)
+/* The moment into out[n], as it stands in the line; "" for none. */
+static void time_text(const struct log *l, char *out, size_t n)
 {
     uint64_t ms = l->clock->wall_ms;
     time_t s = (time_t)(ms / 1000);
     struct tm t = {0};
-    gmtime_r(&s, &t); /* a year that does not fit leaves the zeros */
 
-    char start[256];
-    snprintf(start, sizeof start,
-             l->json ? "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03uZ\",\"level\":\"%s\","
-                       "\"core\":%u,\"event\":\"%.64s\""
-                     : "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ %s core=%u %.64s",
-             t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
-             (unsigned)(ms % 1000), level_name[level], l->core, event);
+    out[0] = '\0';
+    if (l->how.time == LOG_TIME_UNIX)
+        snprintf(out, n, "%llu.%03u", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
+    if (l->how.time != LOG_TIME_ISO) return;
+    gmtime_r(&s, &t); /* a year that does not fit leaves the zeros */
+    const char *quote = l->how.json ? "\"" : "";
+    snprintf(out, n, "%s%04d-%02d-%02dT%02d:%02d:%02d.%03uZ%s", quote, t.tm_year + 1900,
+             t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, (unsigned)(ms % 1000), quote);
+}
+
+static void put_start(struct writer *w, const struct log *l, enum log_level level,
+                      const char *event)
+{
+    char time[64], core[24] = "", start[256];
+    bool json = l->how.json;
+
+    time_text(l, time, sizeof time);
+    if (l->core != LOG_NO_CORE)
+        snprintf(core, sizeof core, json ? ",\"core\":%u" : " core=%u", l->core);
+    if (json)
+        snprintf(start, sizeof start, "{%s%s%s\"level\":\"%s\"%s,\"event\":\"%.64s\"",
+                 *time ? "\"time\":" : "", time, *time ? "," : "", level_name[level], core, event);
+    else
+        snprintf(start, sizeof start, "%s%s%s%s %.64s", time, *time ? " " : "", level_name[level],
+                 core, event);
+    put(w, l->torn ? "\n" : ""); /* what is left of the last line stands alone */
     put(w, start);
 }
 
@@ -131,7 +149,7 @@ static bool hold_back(struct log *l, unsigned kind)
         l->second = second;
         memset(l->written, 0, sizeof l->written);
     }
-    if (l->written[kind] >= LOG_BURST) {
+    if (l->how.burst && l->written[kind] >= l->how.burst) {
         l->held_back[kind]++;
         return true;
     }
@@ -139,10 +157,36 @@ static bool hold_back(struct log *l, unsigned kind)
     return false;
 }
 
+/* What this core has kept back or lost since its last line. */
+static void put_gaps(struct writer *w, struct log *l, unsigned kind)
+{
+    struct field held = F_U64("held_back", l->held_back[kind]);
+    struct field lost = F_U64("lost", l->lost - l->lost_told);
+
+    if (held.num) put_field(w, &held, l->how.json);
+    if (lost.num) put_field(w, &lost, l->how.json);
+}
+
+/* One call, so that the line stays whole: pipes and sockets take so little at once or not at
+ * all. A service manager's log is a socket, and whether it is read is not our business. Returns
+ * the bytes that were taken. */
+static size_t write_line(int fd, const void *line, size_t n)
+{
+    ssize_t sent;
+
+    do {
+        sent = send(fd, line, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno == ENOTSOCK) sent = write(fd, line, n);
+    } while (sent < 0 && errno == EINTR);
+    return sent > 0 ? (size_t)sent : 0;
+}
+
 void log_event(struct log *l, enum log_level level, const char *event, const struct field *fields,
                unsigned nfields)
 {
-    if (l->fd < 0 || level < l->level) return;
+    bool json = l->how.json;
+
+    if (l->how.fd < 0 || level < l->how.level) return;
     unsigned kind = (unsigned)(hash_bytes(0, bytes_str(event)) % LOG_KINDS);
     if (hold_back(l, kind)) return;
 
@@ -150,20 +194,21 @@ void log_event(struct log *l, enum log_level level, const char *event, const str
     struct writer w = wr_of(line, sizeof line - TAIL_ROOM);
     bool whole = true;
     put_start(&w, l, level, event);
-    if (l->held_back[kind]) {
-        struct field held = F_U64("held_back", l->held_back[kind]);
-        put_field(&w, &held, l->json);
-        l->held_back[kind] = 0;
-    }
+    put_gaps(&w, l, kind);
     for (unsigned i = 0; i < nfields; i++)
-        whole &= put_field(&w, &fields[i], l->json);
+        whole &= put_field(&w, &fields[i], json);
 
     w.end += TAIL_ROOM;
-    if (!whole) put(&w, l->json ? ",\"cut\":true" : " cut=true");
-    put(&w, l->json ? "}\n" : "\n");
+    if (!whole) put(&w, json ? ",\"cut\":true" : " cut=true");
+    put(&w, json ? "}\n" : "\n");
     ASSERT(!w.bad);
 
-    /* A log that can't be written to has nobody left to tell. */
-    while (write(l->fd, line, wr_len(&w)) < 0 && errno == EINTR) {
+    size_t written = write_line(l->how.fd, line, wr_len(&w));
+    if (written > 0) l->torn = written < wr_len(&w); /* a full disk */
+    if (written < wr_len(&w)) {
+        l->lost++;
+        return;
     }
+    l->held_back[kind] = 0;
+    l->lost_told = l->lost;
 }

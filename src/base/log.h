@@ -5,10 +5,14 @@
  * several cores never mix. Values that come from clients are escaped here, in
  * one place: they can't forge a field or a line, in text or in JSON.
  *
- * A line of one event kind is limited to `LOG_BURST` a second per core; what was
+ * A line of one event kind is limited to `burst` a second per core; what was
  * held back is counted and told with the next line of that kind.
  *
- * Owner: the core (one struct log each); the file descriptor is shared. */
+ * Nothing waits for the log: a line that can't be written now is lost, counted, and
+ * told with the next one that can. A file on a disk that hangs is the exception.
+ *
+ * Owner: the core (one struct log each); the file descriptor is shared, and whoever
+ * opened it may put another file behind the same number at any time. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,7 +23,20 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
+/* 2026-11-21T10:00:00.123Z, 1795255200.123, or left to whoever reads the lines. */
+enum log_time { LOG_TIME_ISO, LOG_TIME_UNIX, LOG_TIME_NONE };
+
 enum { LOG_BURST = 50, LOG_KINDS = 64, LOG_LINE_MAX = 2048 };
+
+#define LOG_NO_CORE UINT32_MAX /* the main thread */
+
+struct log_options {
+    int fd; /* where lines go; -1 drops them all */
+    enum log_level level;
+    enum log_time time;
+    bool json;
+    uint32_t burst; /* lines of one event a second; 0: as many as come */
+};
 
 struct field {
     const char *name;
@@ -46,11 +63,11 @@ struct field {
     }
 
 struct log {
-    int fd; /* where lines go; -1 drops them all */
-    enum log_level level;
-    bool json;
+    struct log_options how;
     unsigned core;
     const struct clock *clock;
+    bool torn;                /* the last line was written in part */
+    uint64_t lost, lost_told; /* lines that could not be written; as many as a line has said */
 
     /* Rate limit, by hash of the event's name. */
     uint32_t second;
@@ -58,13 +75,7 @@ struct log {
     uint32_t held_back[LOG_KINDS];
 };
 
-struct log_options {
-    int fd;
-    enum log_level level;
-    bool json;
-};
-
-/* `clock` is borrowed as long as the log lives. */
+/* `core` may be LOG_NO_CORE. `clock` is borrowed as long as the log lives. */
 void log_init(struct log *l, const struct log_options *o, unsigned core, const struct clock *clock);
 
 /* Writes one line: time, level, core, event, fields. `event` is a literal in

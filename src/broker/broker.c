@@ -8,6 +8,12 @@
 #include "broker/internal.h"
 #include "broker/share.h"
 
+static struct retain_limits retain_limits_of(const struct broker_options *o)
+{
+    return (struct retain_limits){.messages_max = o->retained_max,
+                                  .bytes_max = o->retained_bytes_max};
+}
+
 struct broker *broker_new(struct core *c, const struct broker_options *o, uint64_t seed)
 {
     struct broker *b = calloc(1, sizeof *b);
@@ -25,9 +31,7 @@ struct broker *broker_new(struct core *c, const struct broker_options *o, uint64
     filters_init(&b->groups, seed);
     share_init(b);
     guard_init(&b->guard, c, &o->guard);
-    struct retain_limits limits = {.messages_max = o->retained_max,
-                                   .bytes_max = o->retained_bytes_max};
-    if (retain_init(&b->retain, c, seed, limits) < 0 ||
+    if (retain_init(&b->retain, c, seed, retain_limits_of(o)) < 0 ||
         cache_init(&b->targets, o->match_cache) < 0 || cache_init(&b->routes, o->match_cache) < 0)
         broker_free(&b);
     return b;
@@ -79,6 +83,16 @@ void broker_set_access(struct broker *b, struct access *a)
 const struct access *broker_access(const struct broker *b)
 {
     return b->access;
+}
+
+void broker_set_options(struct broker *b, const struct broker_options *o)
+{
+    struct broker_options old = b->options;
+
+    b->options = *o;
+    b->options.receive_max = old.receive_max;
+    b->options.match_cache = old.match_cache;
+    b->retain.limits = retain_limits_of(o);
 }
 
 struct core *broker_core(const struct broker *b)

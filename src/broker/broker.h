@@ -42,6 +42,10 @@ struct broker_options {
 struct broker *broker_new(struct core *c, const struct broker_options *o, uint64_t seed);
 void broker_free(struct broker **b);
 
+/* Puts other limits in force; what exceeds them already stays. receive_max, which clients have
+ * been told, and match_cache stay as they are. */
+void broker_set_options(struct broker *b, const struct broker_options *o);
+
 /* Takes all connections from their sessions, which go on as their expiry says; each client is
  * told why, in a version that can. */
 void broker_kick_all(struct broker *b, enum kick why);

@@ -218,13 +218,17 @@ void session_detach(struct session *s, bool with_will)
     go_on_alone(s);
 }
 
+void session_kick(struct session *s, enum kick why)
+{
+    kick(s, why);
+    go_on_alone(s);
+}
+
 void broker_kick_all(struct broker *b, enum kick why)
 {
     for (uint32_t id = 1; id < b->session_ids.cap; id++) {
         struct session *s = slots_find(&b->session_ids, id);
-        if (!s || !s->ops) continue;
-        kick(s, why);
-        go_on_alone(s);
+        if (s && s->ops) session_kick(s, why);
     }
 }
 

@@ -175,6 +175,10 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
  * expiry and will delay; the session may be gone afterwards. */
 void session_detach(struct session *s, bool send_will);
 
+/* Takes the connection from a session that has one: the client is told why, in a version that
+ * can be; then as session_detach(), with the will. */
+void session_kick(struct session *s, enum kick why);
+
 /* 5.0 DISCONNECT may change the expiry. */
 void session_set_expiry(struct session *s, uint32_t expiry_s);
 

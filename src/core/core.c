@@ -28,8 +28,7 @@ int core_init(struct core *c, const struct core_options *o)
     c->mesh = mesh_port_at(o->mesh, o->id);
     wheel_init(&c->wheel, clock_s(&c->clock));
     rng_seed(&c->rng, hash_pair(o->seed, o->id));
-    struct log_options log = {.fd = o->log_fd, .level = o->log_level, .json = o->log_json};
-    log_init(&c->log, &log, o->id, &c->clock);
+    log_init(&c->log, &o->log, o->id, &c->clock);
 
     c->pool = pool_new(o->id, o->cores, o->pools);
     c->reactor = c->pool ? reactor_new(&err) : NULL;
@@ -80,9 +79,10 @@ static unsigned phase(unsigned (*fn)(void *), void *ctx)
     return fn ? fn(ctx) : 0;
 }
 
-static void copy_mesh_counts(struct core *c)
+static void copy_counts(struct core *c)
 {
     struct mesh_counts m = mesh_counts(c->mesh);
+    count_set(&c->counters, C_log_lines_lost, c->log.lost);
     count_set(&c->counters, C_mails_sent, m.sent);
     count_set(&c->counters, C_mails_taken, m.taken);
     count_set(&c->counters, C_mails_waited, m.waited);
@@ -97,7 +97,7 @@ static void note_work(struct core *c, unsigned work)
     else if (c->last_work || !c->idle_since_ns)
         c->idle_since_ns = c->clock.now_ns;
     c->last_work = work;
-    if (work) copy_mesh_counts(c);
+    if (work) copy_counts(c);
 }
 
 unsigned core_turn(struct core *c)

@@ -47,6 +47,7 @@ struct core {
     uint64_t idle_since_ns; /* first turn without work; 0 while busy */
     unsigned last_work;     /* of the previous turn */
     bool again;        /* something was left undone that neither socket nor bell will announce */
+    bool draining;     /* the broker ends soon: no new clients, and /readyz says so */
     _Atomic bool stop; /* set by any thread, then mesh_ring() */
     struct watch bell;
     struct wheel wheel;
@@ -62,9 +63,7 @@ struct core_options {
     struct pool **pools; /* `cores` entries, shared; ours is made here */
     struct helpers *helpers;
     uint64_t seed;
-    int log_fd;
-    enum log_level log_level;
-    bool log_json;
+    struct log_options log;
 };
 
 /* Makes a core in caller's memory (zeroed). -ERR_NOMEM, -ERR_NOFILE. `ops` is set by the caller

@@ -45,6 +45,10 @@ struct proto {
      * limit always hears of it. May be NULL. */
     void (*on_drain)(struct conn *c);
 
+    /* The broker ends: tells the peer, if there are words for it, and calls conn_close(). NULL:
+     * only that. */
+    void (*on_farewell)(struct conn *c);
+
     /* The connection is going: `why` is 0 (we closed), or -ERR_CLOSED, -ERR_RESET,
      * or what on_bytes returned. Frees conn->state; must not send. */
     void (*on_close)(struct conn *c, int why);

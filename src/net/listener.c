@@ -122,14 +122,34 @@ int net_listen(struct net *n, struct listener *l)
     return 0;
 }
 
+static void door_close(struct door *d)
+{
+    struct core *core = d->net->core;
+
+    wheel_cancel(&core->wheel, &d->reopen);
+    reactor_del(core->reactor, &d->watch);
+    sock_close(d->watch.fd);
+    d->watch.fd = -1;
+}
+
+/* Doors are watched and have timers, so they keep their places. */
+static void close_doors(struct net *n, bool all)
+{
+    for (unsigned i = 0; i < n->ndoors; i++) {
+        struct door *d = &n->door[i];
+        if (d->watch.fd >= 0 && (all || !d->listener->stays)) door_close(d);
+    }
+}
+
 void net_stop_listening(struct net *n)
 {
-    while (n->ndoors > 0) {
-        struct door *d = &n->door[--n->ndoors];
-        wheel_cancel(&n->core->wheel, &d->reopen);
-        reactor_del(n->core->reactor, &d->watch);
-        sock_close(d->watch.fd);
-    }
+    close_doors(n, true);
+    n->ndoors = 0;
+}
+
+void net_drain(struct net *n)
+{
+    close_doors(n, false);
 }
 
 int net_adopt_fd(struct net *n, struct listener *l, int fd, const struct sock_addr *peer)

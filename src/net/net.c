@@ -92,6 +92,23 @@ const struct net_options *net_options(const struct net *n)
     return &n->options;
 }
 
+/* A protocol that held something back at half the old limit is owed a call, whatever the new
+ * one is. */
+static void note_over(struct conn *c, void *arg)
+{
+    (void)arg;
+    if (c->out.bytes >= c->net->options.out_bytes_max / 2) c->flags |= CONN_OVER;
+}
+
+void net_set_options(struct net *n, const struct net_options *o)
+{
+    uint32_t read_bytes = n->options.read_bytes; /* in_buf was made for it */
+
+    net_each(n, note_over, NULL);
+    n->options = *o;
+    n->options.read_bytes = read_bytes;
+}
+
 void net_each(struct net *n, void (*fn)(struct conn *c, void *arg), void *arg)
 {
     for (uint32_t i = 1; i < n->conns.rows; i++) {

@@ -39,6 +39,7 @@ struct listener {
     unsigned index;
     _Atomic(const struct tls_context *) tls; /* NULL: none; may be replaced while it is in use */
     const struct ws_options *ws;             /* NULL: the protocol is not inside a WebSocket */
+    bool stays; /* goes on while other listeners drain: the administrator's */
 };
 
 enum { NET_LISTENERS_MAX = 16 };
@@ -59,6 +60,30 @@ int net_adopt_fd(struct net *n, struct listener *l, int fd, const struct sock_ad
 
 /* No new connections from now on. */
 void net_stop_listening(struct net *n);
+
+/* The same, but for listeners that stay. */
+void net_drain(struct net *n);
+
+/* Puts other limits in force, also for connections that there are. read_bytes stays as it is. */
+void net_set_options(struct net *n, const struct net_options *o);
+
+/* ---- farewell.c: the broker ends ------------------------------------------------------- */
+
+enum farewell {
+    FAREWELL_DRAIN, /* connections of listeners that stay are left alone */
+    FAREWELL_SENT,  /* only those that have been sent all they were to get */
+    FAREWELL_ALL,
+};
+
+/* Reads nothing more from anybody. */
+void net_pause_all(struct net *n);
+
+/* Says goodbye to up to `most` connections, as their protocols do it, and closes them. Returns how
+ * many connections of that kind are left. */
+unsigned net_farewell(struct net *n, enum farewell which, unsigned most);
+
+/* Is there still a socket whose peer has not read our last words? */
+bool net_lingers(const struct net *n);
 
 /* Turn phase: writes the output of every connection that has some, calls
  * again those that asked for it, buries the dead. Returns the work done. */

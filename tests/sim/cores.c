@@ -49,7 +49,7 @@ static void place_make(struct world *w, unsigned i, const struct broker_options 
                               .mesh = w->mesh,
                               .pools = w->pools,
                               .seed = seed,
-                              .log_fd = -1};
+                              .log = {.fd = -1}};
     int err = core_init(c, &co);
     ASSERT(err == 0);
     c->modules = p;

@@ -59,7 +59,7 @@ static inline void stage_init(struct stage *s, unsigned cores, uint32_t ring_slo
                                  .mesh = s->mesh,
                                  .pools = s->pools,
                                  .seed = seed,
-                                 .log_fd = -1};
+                                 .log = {.fd = -1}};
         REQUIRE(core_init(&s->core[i], &o) == 0);
     }
 }

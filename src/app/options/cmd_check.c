@@ -57,38 +57,43 @@ static void print_markdown(void)
          "      names:  # for clients that ask for another name\n"
          "        - {certificate: other.pem, key: other.key}\n"
          "    websocket:\n      path: /mqtt\n      origins: ['https://app.example.org']\n```\n\n"
-         "On HUP the certificates, keys and lists are read again; if one is bad, the old ones "
-         "stay.\n\n"
-         "`pinion check` shows every setting as it would be, and where its value comes from. A\n"
-         "change takes effect with the next start.");
+         "`pinion check` shows every setting as it would be, and where its value comes from.\n\n"
+         "On HUP all of it is read again: the file, and the certificates, keys and lists that it "
+         "names.\nIf anything is wrong, nothing changes and the log says why. Settings whose "
+         "change needs a reload\nare taken then, those that need a restart are named in the log. "
+         "What a client was told when\nit connected (packet size, topic aliases) holds until it "
+         "connects again.");
     for (unsigned i = 0; i < options_count(); i++) {
         const struct option *row = option_at(i);
-        printf("\n## %s\n\n%s\n\n- default: %s%s%s\n- allowed: %s\n- environment: `%s`\n", row->key,
-               row->help, *row->initial ? "`" : "", *row->initial ? row->initial : "empty",
-               *row->initial ? "`" : "", option_allowed(i, allowed), option_variable(i, variable));
+        printf("\n## %s\n\n%s\n\n- default: %s%s%s\n- allowed: %s\n- environment: `%s`\n"
+               "- a change needs: %s\n",
+               row->key, row->help, *row->initial ? "`" : "",
+               *row->initial ? row->initial : "empty", *row->initial ? "`" : "",
+               option_allowed(i, allowed), option_variable(i, variable),
+               row->restart ? "a restart" : "a reload");
     }
 }
 
 static int run(const struct command *c, int argc, char **argv)
 {
-    struct options o;
+    struct config config;
+    struct options *o = &config.options;
     struct cpu_plan plan;
     char error[CPU_ERROR_TEXT];
-    bool markdown = false;
 
-    int status = config_args_load(c, argc, argv, &o, &markdown);
+    int status = config_args_load(c, argc, argv, &config);
     if (status != EXIT_OK) return status;
-    if (markdown) {
+    if (config.markdown) {
         print_markdown();
         return EXIT_OK;
     }
-    if (cpu_plan_make(&plan, o.cores, o.pin, error) < 0) {
+    if (cpu_plan_make(&plan, o->cores, o->pin, error) < 0) {
         fprintf(stderr, "pinion %s: %s\n", c->name, error);
         return EXIT_CONFIG;
     }
-    print_settings(&o);
-    if (options_check_tls(&o) < 0) {
-        fprintf(stderr, "pinion %s: %s\n", c->name, o.error);
+    print_settings(o);
+    if (options_check_tls(o) < 0) {
+        fprintf(stderr, "pinion %s: %s\n", c->name, o->error);
         return EXIT_CONFIG;
     }
     print_plan(&plan);

@@ -16,7 +16,15 @@ enum config_arg {
 
 extern const struct arg config_args[CONFIG_ARGS_CHECK];
 
-/* Loads the settings as the command line says. EXIT_OK, or what has been told. `markdown`
- * may be NULL. */
-int config_args_load(const struct command *c, int argc, char **argv, struct options *o,
-                     bool *markdown);
+enum { CONFIG_ASSIGN_MAX = 64 };
+
+/* Settings, and what they were made from, to make them again. */
+struct config {
+    struct options options;
+    struct option_args args; /* points to `assign`, and to the command line */
+    const char *assign[CONFIG_ASSIGN_MAX];
+    bool markdown;
+};
+
+/* Loads the settings as the command line says. EXIT_OK, or what has been told. */
+int config_args_load(const struct command *c, int argc, char **argv, struct config *config);

@@ -12,6 +12,7 @@
 #include "base/err.h"
 
 #define RESTART true
+#define RELOAD false
 #define FIELD(field) offsetof(struct options, field), sizeof(((struct options *)0)->field)
 #define NUMERIC(k, key_, field, initial_, min_, max_, reload, help_)                               \
     {key_, OPTION_##k, FIELD(field), initial_, min_, max_, NULL, reload, help_},

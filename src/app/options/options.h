@@ -45,7 +45,7 @@ struct option {
     const char *help;
 };
 
-enum { OPTIONS_MAX = 192, OPTION_TEXT_MAX = 256, OPTIONS_ERROR = 512 };
+enum { OPTIONS_MAX = 192, OPTION_TEXT_MAX = 256, OPTIONS_ERROR = 512, OPTIONS_DIFF = 2048 };
 
 /* Who is spoken to. */
 enum listen_protocol { LISTEN_MQTT, LISTEN_ADMIN };
@@ -101,8 +101,11 @@ struct options {
     char admin_token_file[OPTION_TEXT_MAX];
     bool admin_health_token; /* /healthz and /readyz need it as well */
     bool admin_plaintext;
-    enum log_level log_level;
-    bool log_json;
+    struct log_options log; /* but for the file descriptor */
+    char log_file[OPTION_TEXT_MAX];
+    char moved_to[OPTION_TEXT_MAX];
+    bool moved_for_good;
+    uint32_t drain_s, shutdown_timeout_s;
 
     const char *file; /* borrowed; NULL: none */
     struct {
@@ -149,6 +152,18 @@ int options_load_file(struct options *o, const char *path);
 __attribute__((format(printf, 2, 3))) int options_refuse(struct options *o, const char *format,
                                                          ...);
 
+/* Keys with blanks between them: what has changed, and what would have but for a restart. */
+struct options_diff {
+    char changed[OPTIONS_DIFF], restart[OPTIONS_DIFF];
+};
+
+/* Sets what follows from settings rather than being one. */
+void options_settle(struct options *o);
+
+/* Makes `fresh` settings that a broker which runs with those of `now` can take: what needs a
+ * restart stays as it was. Of listeners, certificates are taken if nothing else has changed. */
+void options_keep_restart(struct options *fresh, const struct options *now, struct options_diff *d);
+
 /* What `pinion serve` and `pinion check` accept, applied in the order of precedence.
  * `assign` are the --set arguments. */
 struct option_args {
@@ -164,6 +179,9 @@ int options_load(struct options *o, const struct option_args *a);
 /* Reads "127.0.0.1:1883, [::1]:1883". -ERR_INVALID with what is wrong in error[n]. An IPv6
  * loopback address that this machine does not have is left out if `lenient`. */
 int listen_set_parse(struct listen_set *s, const char *text, bool lenient, char *error, size_t n);
+
+/* Do both listen at the same places in the same way? Certificates may differ. */
+bool listen_set_same(const struct listen_set *a, const struct listen_set *b);
 const char *listen_set_text(const struct listen_set *s, char *out, size_t n);
 
 /* In the order of enum listen_protocol. */

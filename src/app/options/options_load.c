@@ -67,14 +67,17 @@ static int set_port(struct options *o, const char *port)
     return 0;
 }
 
-/* What follows from settings rather than being one. */
-static void settle(struct options *o)
+void options_settle(struct options *o)
 {
     static const uint8_t redirects[] = {0, MQTT_RC_USE_ANOTHER_SERVER, MQTT_RC_SERVER_MOVED};
 
     o->mqtt.redirect_reason = redirects[o->redirect];
     o->mqtt.server_reference = *o->redirect_to ? o->redirect_to : NULL;
     o->mqtt.response_info = *o->response_info ? o->response_info : NULL;
+    o->mqtt.farewell_reference = *o->moved_to ? o->moved_to : NULL;
+    o->mqtt.farewell_reason = !*o->moved_to       ? 0
+                              : o->moved_for_good ? MQTT_RC_SERVER_MOVED
+                                                  : MQTT_RC_USE_ANOTHER_SERVER;
     o->net.mail_handover = MAIL_HANDOVER;
 }
 
@@ -88,6 +91,6 @@ int options_load(struct options *o, const struct option_args *a)
     for (unsigned i = 0; err == 0 && i < a->nassign; i++)
         err = options_assign(o, a->assign[i]);
     if (err == 0 && a->port) err = set_port(o, a->port);
-    settle(o);
+    options_settle(o);
     return err < 0 ? err : options_settle_admin(o);
 }

@@ -20,21 +20,27 @@ static void raise_file_limit(void)
 
 static int run(const struct command *c, int argc, char **argv)
 {
-    struct options options;
+    struct config config;
     struct serve serve;
     char error[OPTIONS_ERROR];
 
-    int status = config_args_load(c, argc, argv, &options, NULL);
+    int status = config_args_load(c, argc, argv, &config);
     if (status != EXIT_OK) return status;
     signals_init();
     raise_file_limit();
-    if (serve_start(&serve, &options, error) < 0) {
+    int log_fd = log_file_open(config.options.log_file, error);
+    if (log_fd < 0) {
+        fprintf(stderr, "pinion serve: %s\n", error);
+        return EXIT_CONFIG;
+    }
+    if (serve_start(&serve, &config.options, log_fd, error) < 0) {
         fprintf(stderr, "pinion serve: %s\n", error);
         serve_stop(&serve);
         return EXIT_CONFIG;
     }
+    serve.args = &config.args;
     banner_print(&serve, stdout);
-    signals_wait(&serve, serve_reload_tls);
+    serve_run(&serve);
     serve_stop(&serve);
     return EXIT_OK;
 }
@@ -49,6 +55,6 @@ const struct command command_serve = {
     .notes =
         "Settings come from the command line, else from the environment (PINION_CORES=4), else\n"
         "from the file, else they have defaults. \"pinion check\" lists all of them.\n"
-        "HUP reads certificates again. TERM and INT end the broker in good order; a second one "
-        "ends it at once.\n",
+        "HUP reads the settings and certificates again, USR1 opens the log file again. TERM and "
+        "INT end\nthe broker in good order; a second one ends it at once.\n",
 };

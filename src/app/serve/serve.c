@@ -108,9 +108,19 @@ static void open_gate(struct serve *s, enum gate gate)
     pthread_mutex_unlock(&s->lock);
 }
 
-int serve_start(struct serve *s, const struct options *o, char *error)
+struct log *serve_log(struct serve *s)
 {
+    clock_tick(&s->clock);
+    return &s->log;
+}
+
+int serve_start(struct serve *s, const struct options *o, int log_fd, char *error)
+{
+    struct log_options log = o->log;
+
     *s = (struct serve){.options = o};
+    log.fd = log_fd;
+    log_init(&s->log, &log, LOG_NO_CORE, &s->clock);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
 
@@ -128,6 +138,8 @@ int serve_start(struct serve *s, const struct options *o, char *error)
 void serve_stop(struct serve *s)
 {
     admin_set_ready(&s->admin, false);
+    clock_tick(&s->clock);
+    s->end_by_ns = s->clock.now_ns + serve_options(s)->shutdown_timeout_s * NS_PER_S;
     for (unsigned i = 0; i < s->started && s->gate == GATE_OPEN; i++) {
         atomic_store_explicit(&s->cores[i].core.stop, true, memory_order_release);
         mesh_ring(mesh_port_at(s->mesh, i));
@@ -135,6 +147,9 @@ void serve_stop(struct serve *s)
     if (s->gate == GATE_SHUT) open_gate(s, GATE_NEVER);
     for (unsigned i = 0; i < s->started; i++)
         pthread_join(s->cores[i].thread, NULL);
+    for (unsigned i = 0; i < s->started; i++)
+        settings_unref(&s->cores[i].settings);
+    settings_unref(&s->settings);
     serve_listeners_free(s);
     access_unref(&s->access);
     helpers_free(&s->helpers);
@@ -142,4 +157,5 @@ void serve_stop(struct serve *s)
     free(s->cores);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
+    if (s->log.how.fd >= 0) close(s->log.how.fd);
 }

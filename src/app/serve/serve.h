@@ -18,6 +18,19 @@
 #include "broker/access/door.h"
 #include "core/cpu.h"
 
+struct settings;
+struct core_modules;
+
+/* What the main thread asks a core to do in its next turn, one thing at a time: it may give the
+ * next order when `out` is false again. */
+struct order {
+    struct helper_job job;
+    void (*carry_out)(struct core_modules *m, uint32_t n);
+    uint32_t n;
+    _Atomic uint32_t connections; /* that were left when it was carried out */
+    _Atomic bool out;
+};
+
 /* One core's table of modules; struct core's `modules` points to it. */
 struct core_modules {
     struct core core;
@@ -26,6 +39,8 @@ struct core_modules {
     struct admin *admin; /* NULL: no listener is for it */
     struct net *net;
     struct serve *serve;
+    struct settings *settings; /* in force here; NULL: those of the start */
+    struct order order;
     pthread_t thread;
     unsigned cpu;
     bool pinned;
@@ -37,7 +52,12 @@ enum gate { GATE_SHUT, GATE_OPEN, GATE_NEVER };
 enum step { STEP_DRAINED, STEP_SETTLED, STEP_FREED, STEPS };
 
 struct serve {
-    const struct options *options;
+    const struct options *options;  /* of the start; what is running now may differ, see reload.c */
+    const struct option_args *args; /* what they were made from; NULL: they can't be read again */
+    struct settings *settings;      /* the newest; NULL: those of the start */
+    struct log log;                 /* the main thread's */
+    struct clock clock;
+    uint64_t end_by_ns; /* when all must be over; set before the cores are stopped */
     struct cpu_plan plan;
     uint64_t seed;
     struct mesh *mesh;
@@ -75,14 +95,53 @@ void serve_mail_handlers(mail_fn *handlers[BROKER_MAIL_KINDS]);
 /* ---- serve.c -----------------------------------------------------------------------------------
  */
 
-/* Starts all cores and lets them run. 0, or -ERR_X with a sentence in error[OPTIONS_ERROR]. */
-int serve_start(struct serve *s, const struct options *o, char *error);
+/* Starts all cores and lets them run. Log lines go to `log_fd`, which is taken. 0, or -ERR_X with a
+ * sentence in error[OPTIONS_ERROR]. */
+int serve_start(struct serve *s, const struct options *o, int log_fd, char *error);
 
 /* Writes why listener `i` can't listen to error[OPTIONS_ERROR]; returns err. */
 int serve_refuse_address(const struct serve *s, unsigned i, int err, char *error);
 
-/* Ends them and frees all. Also after a failed start. */
+/* Ends them and frees all, in shutdown.timeout at most. Also after a failed start. */
 void serve_stop(struct serve *s);
+
+/* The settings that are in force now, or will be when all cores have taken them. */
+const struct options *serve_options(const struct serve *s);
+
+/* The main thread's log, with the time of now. */
+struct log *serve_log(struct serve *s);
+
+/* ---- order.c --------------------------------------------------------------------------- */
+
+/* Gives every core that is free to take it an order. Returns how many cores had not yet carried
+ * out the one before, and got none. */
+unsigned serve_order(struct serve *s, void (*carry_out)(struct core_modules *m, uint32_t n),
+                     uint32_t n);
+
+/* Connections that were open when each core last carried out an order. */
+uint64_t serve_connections(const struct serve *s);
+
+/* ---- serve_run.c ----------------------------------------------------------------------- */
+
+/* What the main thread does while the cores run: answers signals until one of them ends the
+ * broker, and has sent the clients away over shutdown.drain. */
+void serve_run(struct serve *s);
+
+/* ---- reload.c -------------------------------------------------------------------------- */
+
+/* Reads and judges the whole configuration again; if all is good, every core takes it in a turn
+ * of its own. What came of it is logged. */
+void serve_reload(struct serve *s);
+void settings_unref(struct settings **p); /* nulls the pointer; any thread; the last one frees */
+
+/* ---- log_file.c ------------------------------------------------------------------------ */
+
+/* Where lines go, as a file descriptor for struct log: the file `path`, or standard error if it is
+ * empty. -1 with a sentence in error[OPTIONS_ERROR]. */
+int log_file_open(const char *path, char *error);
+
+/* The same behind the number that `fd` has now, for all threads at once. 0, or -ERR_OS. */
+int log_file_reopen(int fd, const char *path, char *error);
 
 /* ---- serve_listen.c ------------------------------------------------------------------------ */
 
@@ -90,9 +149,14 @@ void serve_stop(struct serve *s);
 int serve_listeners_make(struct serve *s, char *error);
 void serve_listeners_free(struct serve *s);
 
-/* Reads certificates, keys and lists again for connections to come. A listener whose files
- * are bad goes on as it was; both are logged. */
-void serve_reload_tls(struct serve *s);
+/* Reads the certificates, keys and lists that `o` names into fresh[NET_LISTENERS_MAX], NULL for
+ * listeners that have none. -ERR_INVALID with a sentence in error[OPTIONS_ERROR], and nothing
+ * read, if one of them is bad. */
+int serve_tls_read(const struct serve *s, const struct options *o, struct tls_context **fresh,
+                   char *error);
+
+/* Puts them in force for connections to come. */
+void serve_tls_take(struct serve *s, struct tls_context **fresh);
 
 /* ---- serve_admin.c ------------------------------------------------------------------------- */
 
@@ -115,6 +179,9 @@ bool banner_is_loopback(const struct sock_addr *a);
  * is an error of the write and no signal. */
 void signals_init(void);
 
-/* Waits for TERM or INT, whose number it returns. From then on a second one ends the process.
- * On HUP it calls `reload` and goes on waiting. */
-int signals_wait(struct serve *s, void (*reload)(struct serve *s));
+/* Waits for the next signal, at most `wait_ms`; -1: as long as it takes. Its number, or 0 if none
+ * came. */
+int signals_next(int wait_ms);
+
+/* From now on TERM and INT end the process at once. */
+void signals_let_end(void);

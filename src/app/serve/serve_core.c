@@ -4,6 +4,7 @@
  *
  * What each module wants to be called with differs (mail handlers get the broker, net
  * wants itself), so the few adapters between them stand here. */
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -11,10 +12,11 @@
 #include "base/err.h"
 
 enum {
-    DRAIN_QUIET_NS = 20 * 1000 * 1000, /* nothing to do for so long: drained */
-    DRAIN_MAX_NS = 1000 * 1000 * 1000,
-    SETTLE_QUIET = 3, /* rounds without work: settled */
-    SETTLE_MAX = 1000000,
+    QUIET_NS = 20 * 1000 * 1000,    /* nothing to do for so long: done */
+    FORCE_NS = 300 * 1000 * 1000,   /* before the end, whoever is still there is sent away */
+    REST_US = 500,                  /* between turns that find nothing to do */
+    SETTLE_NS = 1000 * 1000 * 1000, /* on top of all, as mail is nobody's to lose */
+    SETTLE_QUIET = 3,               /* rounds without work: settled */
 };
 
 /* ---- adapters --------------------------------------------------------------------------- */
@@ -70,9 +72,7 @@ static int start_core(struct core_modules *m)
         .pools = s->pools,
         .helpers = s->helpers,
         .seed = s->seed,
-        .log_fd = STDERR_FILENO,
-        .log_level = o->log_level,
-        .log_json = o->log_json,
+        .log = s->log.how,
     };
     int err = core_init(&m->core, &co);
     if (err < 0) return refuse(m, err, "can't start");
@@ -148,26 +148,39 @@ static void wait_for_all(struct serve *s, enum step step)
     pthread_mutex_unlock(&s->lock);
 }
 
-static void close_client(struct conn *c, void *arg)
+/* Turns until there has been nothing to do for a while, at most until then. */
+static void turn_until_quiet(struct core_modules *m, uint64_t until_ns)
 {
-    (void)arg;
-    conn_close(c, 0);
+    struct core *c = &m->core;
+    uint64_t busy = c->clock.now_ns;
+
+    while (c->clock.now_ns - busy < QUIET_NS && c->clock.now_ns < until_ns) {
+        if (core_turn(c) || net_lingers(m->net))
+            busy = c->clock.now_ns;
+        else
+            usleep(REST_US);
+    }
 }
 
-/* This core's clients go, and all cores together work off what they cause: turns until
- * nothing happens here for a while. */
+/* This core's clients go, each when it has what it was to get, and all cores together work off
+ * what they cause. All is over by the end that was set, and somewhat earlier for the clients, so
+ * that those who don't read can still be told. */
 static void drain(struct core_modules *m)
 {
     struct core *c = &m->core;
-    uint64_t began = c->clock.now_ns, busy = began;
+    uint64_t end = m->serve->end_by_ns, force = end - FORCE_NS;
 
-    c->idle = IDLE_BUSY; /* never sleep: nobody rings any more */
+    c->idle = IDLE_BUSY; /* nobody rings any more */
+    c->draining = true;
     net_stop_listening(m->net);
-    broker_kick_all(m->broker, KICK_SHUTTING_DOWN); /* who can be told is told */
-    net_each(m->net, close_client, NULL);
-    do {
-        if (core_turn(c)) busy = c->clock.now_ns;
-    } while (c->clock.now_ns - busy < DRAIN_QUIET_NS && c->clock.now_ns - began < DRAIN_MAX_NS);
+    net_pause_all(m->net);
+    turn_until_quiet(m, force); /* what is under way between cores arrives */
+    while (net_farewell(m->net, FAREWELL_SENT, UINT_MAX) > 0 && c->clock.now_ns < force) {
+        net_pause_all(m->net); /* a protocol may have asked for more */
+        if (!core_turn(c)) usleep(REST_US);
+    }
+    net_farewell(m->net, FAREWELL_ALL, UINT_MAX);
+    turn_until_quiet(m, end);
 }
 
 /* What was still under way when the first core had drained: mail for it, and connections that
@@ -175,13 +188,13 @@ static void drain(struct core_modules *m)
  * on any, and what mail carries is lost by nobody. */
 static void settle(struct serve *s)
 {
-    unsigned quiet = 0;
+    const struct clock *now = &s->cores[0].core.clock;
+    uint64_t until_ns = now->now_ns + SETTLE_NS;
 
-    for (unsigned rounds = 0; quiet < SETTLE_QUIET && rounds < SETTLE_MAX; rounds++) {
+    for (unsigned quiet = 0; quiet < SETTLE_QUIET && now->now_ns < until_ns;) {
         unsigned work = 0;
         for (unsigned i = 0; i < s->started; i++) {
-            broker_kick_all(s->cores[i].broker, KICK_SHUTTING_DOWN);
-            net_each(s->cores[i].net, close_client, NULL);
+            net_farewell(s->cores[i].net, FAREWELL_ALL, UINT_MAX);
             work += core_turn(&s->cores[i].core);
         }
         quiet = work ? 0 : quiet + 1;

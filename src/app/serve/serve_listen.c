@@ -3,7 +3,6 @@
  * path. Made by the main thread before any core runs; certificates can be read again while
  * cores accept connections. */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "app/serve/serve.h"
 #include "base/err.h"
@@ -35,6 +34,7 @@ static void make_protocol(struct serve *s, unsigned i)
     if (listen_is_admin(&s->options->listeners.how[i])) {
         l->proto = &http_proto;
         l->proto_ctx = &s->admin.site;
+        l->stays = true;
         return;
     }
     l->proto = &mqtt_proto;
@@ -79,32 +79,34 @@ void serve_listeners_free(struct serve *s)
         tls_context_free(&s->tls[i]);
 }
 
-static void reload_one(struct serve *s, struct log *log, unsigned i)
+int serve_tls_read(const struct serve *s, const struct options *o, struct tls_context **fresh,
+                   char *error)
 {
-    const struct listen_how *h = &s->options->listeners.how[i];
     char why[OPTION_TEXT_MAX], address[SOCK_ADDR_TEXT];
-    struct tls_context *fresh = listen_tls_new(h, why, sizeof why);
 
-    if (!fresh) {
-        LOG(log, LOG_ERROR, "certificate_kept", F_STR("listener", name_of(s, i, address)),
-            F_STR("reason", why));
-        return;
+    for (unsigned i = 0; i < NET_LISTENERS_MAX; i++)
+        fresh[i] = NULL;
+    for (unsigned i = 0; i < o->listeners.n; i++) {
+        if (!s->tls[i]) continue;
+        fresh[i] = listen_tls_new(&o->listeners.how[i], why, sizeof why);
+        if (fresh[i]) continue;
+        snprintf(error, OPTIONS_ERROR, "listeners: %s: %s", name_of(s, i, address), why);
+        for (unsigned k = 0; k < i; k++)
+            tls_context_free(&fresh[k]);
+        return -ERR_INVALID;
     }
-    tls_context_replace(&s->tls[i], fresh);
-    atomic_store_explicit(&s->listener[i].tls, fresh, memory_order_release);
-    LOG(log, LOG_INFO, "certificate_loaded", F_STR("listener", name_of(s, i, address)),
-        F_I64("not_after_s", tls_context_expiry(fresh)));
+    return 0;
 }
 
-void serve_reload_tls(struct serve *s)
+void serve_tls_take(struct serve *s, struct tls_context **fresh)
 {
-    const struct options *o = s->options;
-    const struct log_options lo = {STDERR_FILENO, o->log_level, o->log_json};
-    struct clock clock;
-    struct log log;
+    char address[SOCK_ADDR_TEXT];
 
-    clock_tick(&clock);
-    log_init(&log, &lo, 0, &clock);
-    for (unsigned i = 0; i < o->listeners.n; i++)
-        if (s->tls[i]) reload_one(s, &log, i);
+    for (unsigned i = 0; i < NET_LISTENERS_MAX; i++) {
+        if (!fresh[i]) continue;
+        tls_context_replace(&s->tls[i], fresh[i]);
+        atomic_store_explicit(&s->listener[i].tls, fresh[i], memory_order_release);
+        LOG(serve_log(s), LOG_INFO, "certificate_loaded", F_STR("listener", name_of(s, i, address)),
+            F_I64("not_after_s", tls_context_expiry(fresh[i])));
+    }
 }

@@ -161,10 +161,32 @@ const struct proto mqtt_proto = {
     .on_open = on_open,
     .on_bytes = on_bytes,
     .on_drain = on_drain,
+    .on_farewell = mqtt_on_farewell,
     .on_close = on_close,
 };
 
 /* ---- the core's share --------------------------------------------------------------------- */
+
+static void take_options(struct mqtt_core *mc, const struct mqtt_options *o)
+{
+    mc->options = *o;
+    if (mc->options.topic_alias_out_max > MQTT_ALIAS_OUT_MAX)
+        mc->options.topic_alias_out_max = MQTT_ALIAS_OUT_MAX;
+}
+
+/* Room for a packet of a client and more: a topic, or what we add to its properties. It never
+ * shrinks, as clients that were told of a larger packet may still send it. */
+static int grow_scratch(struct mqtt_core *mc, uint32_t packet_bytes_max)
+{
+    size_t bytes = (size_t)packet_bytes_max + HEAD_ROOM;
+
+    if (bytes <= mc->scratch_bytes) return 0;
+    uint8_t *scratch = realloc(mc->scratch, bytes);
+    if (!scratch) return -ERR_NOMEM;
+    mc->scratch = scratch;
+    mc->scratch_bytes = bytes;
+    return 0;
+}
 
 struct mqtt_core *mqtt_core_new(struct core *c, struct broker *b, const struct mqtt_options *o)
 {
@@ -173,16 +195,22 @@ struct mqtt_core *mqtt_core_new(struct core *c, struct broker *b, const struct m
     if (!mc) return NULL;
     mc->core = c;
     mc->broker = b;
-    mc->options = *o;
-    if (mc->options.topic_alias_out_max > MQTT_ALIAS_OUT_MAX)
-        mc->options.topic_alias_out_max = MQTT_ALIAS_OUT_MAX;
+    take_options(mc, o);
     uint32_t max = broker_options(b)->receive_max;
     mc->receive_max = max < UINT16_MAX ? max : UINT16_MAX;
-    /* A packet of a client and more: a topic, or what we add to its properties. */
-    mc->scratch_bytes = (size_t)o->packet_bytes_max + HEAD_ROOM;
-    mc->scratch = malloc(mc->scratch_bytes);
-    if (!mc->scratch) mqtt_core_free(&mc);
+    if (grow_scratch(mc, o->packet_bytes_max) < 0) mqtt_core_free(&mc);
     return mc;
+}
+
+int mqtt_core_set_options(struct mqtt_core *mc, const struct mqtt_options *o, size_t out_bytes_max)
+{
+    struct mqtt_options kept = *o;
+    int err = grow_scratch(mc, o->packet_bytes_max);
+
+    if (err < 0) kept.packet_bytes_max = mc->options.packet_bytes_max;
+    take_options(mc, &kept);
+    mc->out_bytes_max = out_bytes_max;
+    return err;
 }
 
 void mqtt_core_free(struct mqtt_core **mcp)

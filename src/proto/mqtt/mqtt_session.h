@@ -26,8 +26,10 @@ struct mqtt_options {
     uint8_t redirect_reason;      /* 0x9C or 0x9D: every CONNECT is answered with it; 0: none */
     bool refuse_empty_client_id;
     bool no_retain, no_wildcards, no_subscription_ids, no_shared;
-    const char *server_reference; /* where a redirected client should go; NULL: not said */
-    const char *response_info;    /* told to clients that ask for it; NULL: none */
+    const char *server_reference;   /* where a redirected client should go; NULL: not said */
+    uint8_t farewell_reason;        /* of DISCONNECT when the broker ends; 0: that it shuts down */
+    const char *farewell_reference; /* where clients should go then; NULL: not said */
+    const char *response_info;      /* told to clients that ask for it; NULL: none */
 };
 
 #define MQTT_OPTIONS_DEFAULT                                                                       \
@@ -44,4 +46,9 @@ struct mqtt_core;
 
 /* The texts of `o` are borrowed. NULL: no memory. */
 struct mqtt_core *mqtt_core_new(struct core *c, struct broker *b, const struct mqtt_options *o);
+
+/* Puts other options in force, whose texts are borrowed from now on. Clients keep what they have
+ * been told: packet size and topic aliases. `out_bytes_max` is the net's. -ERR_NOMEM: larger
+ * packets can't be taken, the rest is in force. */
+int mqtt_core_set_options(struct mqtt_core *mc, const struct mqtt_options *o, size_t out_bytes_max);
 void mqtt_core_free(struct mqtt_core **mc);

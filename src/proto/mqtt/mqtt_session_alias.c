@@ -47,7 +47,7 @@ static bool alias_is(const struct mqtt_alias *a, struct bytes topic)
 
 static int define(struct mqtt *m, uint16_t number, const struct publication *pub)
 {
-    if (!m->in) m->in = aliases_new(m->core->options.topic_alias_max);
+    if (!m->in) m->in = aliases_new(m->in_max);
     if (!m->in) return MQTT_RC_QUOTA_EXCEEDED;
 
     struct mqtt_alias **at = &m->in->at[number - 1];
@@ -63,7 +63,7 @@ int mqtt_alias_in(struct mqtt *m, const struct mqtt_publish *p, struct publicati
 {
     uint16_t number = p->props.topic_alias;
 
-    if (number == 0 || number > m->core->options.topic_alias_max)
+    if (number == 0 || number > m->in_max)
         return MQTT_RC_TOPIC_ALIAS_INVALID; /* [MQTT-3.3.2-8] [MQTT-3.3.2-9] */
     if (p->topic.n > 0) {
         pub->topic_hash = broker_topic_hash(m->core->broker, p->topic);

@@ -3,7 +3,7 @@
  * of the client, or because the broker takes the session away. */
 #include "proto/mqtt/mqtt_session_internal.h"
 
-enum { DISCONNECT_ROOM = 128 };
+enum { DISCONNECT_ROOM = 512 };
 
 bool mqtt_put(struct mqtt *m, const struct writer *w)
 {
@@ -12,24 +12,34 @@ bool mqtt_put(struct mqtt *m, const struct writer *w)
     return true;
 }
 
+static bool put_disconnect(struct mqtt *m, const struct mqtt_disconnect *d)
+{
+    uint8_t room[DISCONNECT_ROOM];
+    struct writer w = wr_of(room, sizeof room);
+
+    mqtt_encode_disconnect(&w, MQTT_V5, d);
+    return mqtt_put(m, &w);
+}
+
 /* Only 5.0 has a DISCONNECT for servers, and only after CONNACK [MQTT-3.14.0-1]. */
 static void say_disconnect(struct mqtt *m, unsigned reason)
 {
-    uint8_t room[DISCONNECT_ROOM];
     struct mqtt_disconnect d = {.reason = (uint8_t)reason};
+    const char *reference = m->core->options.farewell_reference;
 
     if (!mqtt_is_v5(m)) return;
+    if (reference && reason == m->core->options.farewell_reason) { /* [MQTT-4.11] */
+        d.props.have = 1u << MQTT_P_server_reference;
+        d.props.server_reference = bytes_str(reference);
+    }
+    struct mqtt_disconnect brief = d;
     if (!(m->flags & MQTT_NO_PROBLEMS)) {
-        d.props.have = 1u << MQTT_P_reason_string;
+        d.props.have |= 1u << MQTT_P_reason_string;
         d.props.reason_string = bytes_str(mqtt_reason_text(reason));
     }
-    struct writer w = wr_of(room, sizeof room);
-    mqtt_encode_disconnect(&w, MQTT_V5, &d);
-    if (mqtt_put(m, &w)) return;
-    d.props.have = 0; /* [MQTT-3.14.2-3] */
-    w = wr_of(room, sizeof room);
-    mqtt_encode_disconnect(&w, MQTT_V5, &d);
-    mqtt_put(m, &w);
+    if (put_disconnect(m, &d) || put_disconnect(m, &brief)) return; /* [MQTT-3.14.2-3] */
+    brief.props.have = 0;
+    put_disconnect(m, &brief);
 }
 
 static void log_refused(const struct mqtt *m, const char *why)
@@ -104,7 +114,7 @@ void mqtt_drop(struct mqtt *m, unsigned reason)
     conn_close(m->conn, error_of(reason));
 }
 
-void mqtt_kick(void *sink, enum kick why)
+static unsigned kick_reason(const struct mqtt_options *o, enum kick why)
 {
     static const uint8_t reasons[] = {
         [KICK_TAKEN_OVER] = MQTT_RC_SESSION_TAKEN_OVER, /* [MQTT-3.1.4-3] */
@@ -112,18 +122,34 @@ void mqtt_kick(void *sink, enum kick why)
         [KICK_ADMIN] = MQTT_RC_ADMINISTRATIVE_ACTION,
         [KICK_NO_MEMORY] = MQTT_RC_QUOTA_EXCEEDED,
     };
+
+    return why == KICK_SHUTTING_DOWN && o->farewell_reason ? o->farewell_reason : reasons[why];
+}
+
+void mqtt_kick(void *sink, enum kick why)
+{
     struct mqtt *m = sink;
+    unsigned reason = kick_reason(&m->core->options, why);
     char peer[SOCK_ADDR_TEXT];
 
     LOG(&m->core->core->log, LOG_INFO, "client_disconnected",
         F_TEXT("client", session_client_id(m->session)),
-        F_STR("peer", conn_peer_text(m->conn, peer)),
-        F_STR("reason", mqtt_reason_text(reasons[why])));
+        F_STR("peer", conn_peer_text(m->conn, peer)), F_STR("reason", mqtt_reason_text(reason)));
     m->session = NULL; /* it is no longer ours to leave */
     if (m->conn->flags & CONN_CLOSING) return;
-    say_disconnect(m, reasons[why]);
+    say_disconnect(m, reason);
     mqtt_set_state(m, MQTT_GONE);
     conn_close(m->conn, 0);
+}
+
+void mqtt_on_farewell(struct conn *c)
+{
+    struct mqtt *m = c->state;
+
+    if (m->session)
+        session_kick(m->session, KICK_SHUTTING_DOWN);
+    else
+        conn_close(c, 0);
 }
 
 /* ---- DISCONNECT from the client ----------------------------------------------------------- */

@@ -57,6 +57,8 @@ static void refuse_5(struct mqtt *m, unsigned reason)
 
     if (reason == o->redirect_reason && o->server_reference) /* [MQTT-4.11] */
         SAY(&c.props, server_reference, bytes_str(o->server_reference));
+    else if (reason == o->farewell_reason && o->farewell_reference)
+        SAY(&c.props, server_reference, bytes_str(o->farewell_reference));
     if (!(m->flags & MQTT_NO_PROBLEMS))
         SAY(&c.props, reason_string, bytes_str(mqtt_reason_text(reason)));
     if (put_connack(m, &c)) return;
@@ -95,7 +97,7 @@ static void say_limits(const struct mqtt *m, struct mqtt_props *p)
 
     if (m->core->receive_max < DEFAULT_RECEIVE_MAX)
         SAY(p, receive_maximum, (uint16_t)m->core->receive_max);
-    if (o->topic_alias_max) SAY(p, topic_alias_maximum, o->topic_alias_max);
+    if (m->in_max) SAY(p, topic_alias_maximum, m->in_max);
     SAY(p, maximum_packet_size, o->packet_bytes_max);
 }
 

@@ -37,6 +37,12 @@ static int judge(const struct mqtt_options *o, const struct mqtt_connect *c)
     return judge_will(o, c);
 }
 
+/* The broker ends soon: it is no use to begin. */
+static int no_time_left(const struct mqtt_options *o)
+{
+    return o->farewell_reason ? o->farewell_reason : MQTT_RC_SERVER_UNAVAILABLE;
+}
+
 /* ---- what CONNECT says about the connection -----------------------------------------------------
  */
 
@@ -54,6 +60,7 @@ static void take_wishes(struct mqtt *m, const struct mqtt_connect *c)
 
     m->keep_alive_s = c->keep_alive_s;
     if (!mqtt_is_v5(m)) return;
+    m->in_max = o->topic_alias_max;
     if (MQTT_HAS(p, topic_alias_maximum)) m->out_max = p->topic_alias_maximum;
     if (m->out_max > o->topic_alias_out_max) m->out_max = o->topic_alias_out_max;
     if (!MQTT_HAS(p, session_expiry) || !p->session_expiry) m->flags |= MQTT_ENDS_AT_ONCE;
@@ -161,6 +168,7 @@ static int connect_as(struct mqtt *m, const struct mqtt_frame *f, const struct m
     int bad = judge(&m->core->options, c);
 
     if (bad) return bad;
+    if (m->core->core->draining) return no_time_left(&m->core->options);
     if (m->state == MQTT_ARRIVED && c->client_id.n > 0) {
         unsigned home = broker_home(m->core->broker, 0, c->client_id);
         if (home != m->core->core->id) return hand_over(m, home);

@@ -56,6 +56,7 @@ struct mqtt {
     uint32_t packet_max; /* the largest packet the client takes */
     uint16_t keep_alive_s;
     uint16_t out_max; /* aliases the client lets us define */
+    uint16_t in_max;  /* aliases we let the client define */
     uint16_t unacked; /* PUBLISH of QoS 1 and 2 from the client that we owe the last answer */
     uint8_t version;  /* enum mqtt_version; 0: not known yet */
     uint8_t state;    /* enum mqtt_state */
@@ -186,3 +187,4 @@ void mqtt_drop(struct mqtt *m, unsigned reason);
 /* Leaves the session, if there is one. `why` is logged. */
 void mqtt_leave(struct mqtt *m, bool with_will, const char *why);
 void mqtt_kick(void *sink, enum kick why); /* struct sink_ops */
+void mqtt_on_farewell(struct conn *c);     /* struct proto */

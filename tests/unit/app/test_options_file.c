@@ -46,8 +46,8 @@ static void a_file_fills_settings_at_every_level(void **state)
     assert_false(o.pin);
     assert_int_equal(o.listeners.n, 2);
     assert_int_equal(o.broker.queue_bytes_max, 2 << 20);
-    assert_int_equal(o.log_level, LOG_WARN);
-    assert_true(o.log_json);
+    assert_int_equal(o.log.level, LOG_WARN);
+    assert_true(o.log.json);
     assert_int_equal(o.origin[option_find("limits.queue_bytes", 18)].line, 8);
     assert_int_equal(o.origin[option_find("log.format", 10)].line, 9);
 }

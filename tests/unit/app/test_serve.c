@@ -35,7 +35,7 @@ static struct broker_here *start(const char *cores, const char *listeners)
     snprintf(set_listeners, sizeof set_listeners, "listeners=%s", listeners);
     if (options_load(&b->options, &(struct option_args){.assign = assign, .nassign = 3}) < 0)
         fail_msg("%s", b->options.error);
-    b->err = serve_start(&b->serve, &b->options, b->error);
+    b->err = serve_start(&b->serve, &b->options, -1, b->error);
     return b;
 }
 

@@ -6,8 +6,10 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -29,7 +31,7 @@ static void open_sink(struct sink *s, bool json)
 {
     s->clock = (struct clock){.now_ns = 5 * NS_PER_S, .wall_ms = WALL_MS};
     assert_int_equal(pipe2(s->pipe, O_NONBLOCK), 0);
-    struct log_options o = {.fd = s->pipe[1], .level = LOG_INFO, .json = json};
+    struct log_options o = {.fd = s->pipe[1], .level = LOG_INFO, .json = json, .burst = LOG_BURST};
     log_init(&s->log, &o, 3, &s->clock);
 }
 
@@ -245,6 +247,104 @@ static void burst_is_held_back_counted_and_told(void **state)
     close_sink(&s);
 }
 
+static void burst_of_zero_is_no_limit(void **state)
+{
+    (void)state;
+    struct sink s;
+    open_sink(&s, false);
+    s.log.how.burst = 0;
+    for (int i = 0; i < 3 * LOG_BURST; i++) {
+        LOG(&s.log, LOG_INFO, "flood", F_U64("i", i));
+        assert_true(*written(&s) != '\0');
+    }
+    close_sink(&s);
+}
+
+static void time_is_written_as_chosen_or_left_out(void **state)
+{
+    static const char *const WANT[3][2] = {
+        [LOG_TIME_ISO] = {"2026-11-21T10:00:00.123Z INFO core=3 e\n",
+                          "{\"time\":\"2026-11-21T10:00:00.123Z\",\"level\":\"INFO\",\"core\":3,"
+                          "\"event\":\"e\"}\n"},
+        [LOG_TIME_UNIX] = {"1795255200.123 INFO core=3 e\n",
+                           "{\"time\":1795255200.123,\"level\":\"INFO\",\"core\":3,"
+                           "\"event\":\"e\"}\n"},
+        [LOG_TIME_NONE] = {"INFO core=3 e\n", "{\"level\":\"INFO\",\"core\":3,\"event\":\"e\"}\n"},
+    };
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        struct sink s;
+        open_sink(&s, i % 2);
+        s.log.how.time = (enum log_time)(i / 2);
+        log_event(&s.log, LOG_INFO, "e", NULL, 0);
+        assert_string_equal(written(&s), WANT[i / 2][i % 2]);
+        close_sink(&s);
+    }
+}
+
+static void line_of_no_core_names_none(void **state)
+{
+    (void)state;
+    for (int json = 0; json < 2; json++) {
+        struct sink s;
+        open_sink(&s, json);
+        s.log.core = LOG_NO_CORE;
+        log_event(&s.log, LOG_INFO, "e", NULL, 0);
+        assert_null(strstr(written(&s), "core"));
+        assert_true(!json || json_line(s.line));
+        close_sink(&s);
+    }
+}
+
+static void line_that_nobody_reads_is_lost_counted_and_told(void **state)
+{
+    (void)state;
+    struct sink s;
+    char full[4096] = {0};
+    open_sink(&s, false);
+    while (write(s.pipe[1], full, sizeof full) > 0) {
+    }
+    for (int i = 0; i < 3; i++)
+        LOG(&s.log, LOG_INFO, "e", F_U64("i", i));
+    assert_int_equal(s.log.lost, 3);
+    while (read(s.pipe[0], full, sizeof full) > 0) {
+    }
+    LOG(&s.log, LOG_INFO, "e", F_U64("i", 3));
+    assert_non_null(strstr(written(&s), " e lost=3 i=3\n"));
+    LOG(&s.log, LOG_INFO, "e", F_U64("i", 4));
+    assert_non_null(strstr(written(&s), " e i=4\n"));
+    close_sink(&s);
+}
+
+static void line_after_one_that_was_cut_by_a_full_disk_stands_alone(void **state)
+{
+    (void)state;
+    struct sink s;
+    char path[] = "/tmp/test_log.XXXXXX", text[512] = {0};
+    struct rlimit before, small = {.rlim_cur = 20};
+    open_sink(&s, false);
+    int fd = mkstemp(path);
+    unlink(path);
+    s.log.how.fd = fd;
+
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small.rlim_max = before.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &small);
+    log_event(&s.log, LOG_INFO, "cut", NULL, 0);
+    log_event(&s.log, LOG_INFO, "gone", NULL, 0);
+    setrlimit(RLIMIT_FSIZE, &before);
+    log_event(&s.log, LOG_INFO, "whole", NULL, 0);
+    log_event(&s.log, LOG_INFO, "after", NULL, 0);
+
+    assert_true(pread(fd, text, sizeof text - 1, 0) > 0);
+    assert_string_equal(text, "2026-11-21T10:00:00.\n"
+                              "2026-11-21T10:00:00.123Z INFO core=3 whole lost=2\n"
+                              "2026-11-21T10:00:00.123Z INFO core=3 after\n");
+    close(fd);
+    close_sink(&s);
+}
+
 static void what_is_below_the_level_or_has_nowhere_to_go_is_dropped(void **state)
 {
     (void)state;
@@ -252,7 +352,7 @@ static void what_is_below_the_level_or_has_nowhere_to_go_is_dropped(void **state
     open_sink(&s, false);
     LOG(&s.log, LOG_DEBUG, "e", F_U64("i", 1));
     assert_string_equal(written(&s), "");
-    s.log.fd = -1;
+    s.log.how.fd = -1;
     LOG(&s.log, LOG_ERROR, "e", F_U64("i", 1));
     assert_string_equal(written(&s), "");
     close_sink(&s);
@@ -280,6 +380,11 @@ int main(void)
         cmocka_unit_test(field_without_room_is_left_out_and_the_line_says_so),
         cmocka_unit_test(any_bytes_give_one_whole_line),
         cmocka_unit_test(burst_is_held_back_counted_and_told),
+        cmocka_unit_test(burst_of_zero_is_no_limit),
+        cmocka_unit_test(time_is_written_as_chosen_or_left_out),
+        cmocka_unit_test(line_of_no_core_names_none),
+        cmocka_unit_test(line_that_nobody_reads_is_lost_counted_and_told),
+        cmocka_unit_test(line_after_one_that_was_cut_by_a_full_disk_stands_alone),
         cmocka_unit_test(what_is_below_the_level_or_has_nowhere_to_go_is_dropped),
         cmocka_unit_test(impossible_time_still_gives_a_line),
     };

@@ -128,8 +128,12 @@ static inline struct cluster *cluster_new(unsigned cores, const struct broker_op
     mail_fn **handlers = calloc(BROKER_MAIL_KINDS, sizeof(mail_fn *));
     broker_mail_handlers(handlers);
     for (unsigned i = 0; i < cores; i++) {
-        struct core_options co = {
-            .id = i, .cores = cores, .mesh = k->mesh, .pools = k->pools, .log_fd = -1, .seed = 7};
+        struct core_options co = {.id = i,
+                                  .cores = cores,
+                                  .mesh = k->mesh,
+                                  .pools = k->pools,
+                                  .log = {.fd = -1},
+                                  .seed = 7};
         assert_int_equal(core_init(&k->core[i], &co), 0);
         k->broker[i] = broker_new(&k->core[i], o ? o : &usual, cluster_seed);
         assert_non_null(k->broker[i]);

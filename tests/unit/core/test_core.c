@@ -77,7 +77,7 @@ static mail_fn *const handlers[KINDS] = {[MAIL_NOTE] = on_note};
 static struct core_options options(struct pair *p, unsigned id)
 {
     return (struct core_options){
-        .id = id, .cores = CORES, .mesh = p->mesh, .pools = p->pools, .log_fd = -1};
+        .id = id, .cores = CORES, .mesh = p->mesh, .pools = p->pools, .log = {.fd = -1}};
 }
 
 static int open_pair(void **state)

@@ -94,7 +94,7 @@ static inline void rig_core(struct rig *r, unsigned i, const struct rig_options 
                               .mesh = r->mesh,
                               .pools = r->pools,
                               .seed = 7,
-                              .log_fd = -1};
+                              .log = {.fd = -1}};
     struct net_options no = o->net;
 
     assert_int_equal(core_init(c, &co), 0);

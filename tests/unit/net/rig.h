@@ -131,7 +131,8 @@ static inline struct rig *rig_new(const struct net_options *o)
     assert_non_null(r->mesh);
     r->handlers[RIG_MAIL] = rig_handover;
     for (unsigned i = 0; i < RIG_CORES; i++) {
-        struct core_options co = {.id = i, .cores = RIG_CORES, .idle = IDLE_BUSY, .log_fd = -1};
+        struct core_options co = {
+            .id = i, .cores = RIG_CORES, .idle = IDLE_BUSY, .log = {.fd = -1}};
         co.mesh = r->mesh;
         co.pools = r->pools;
         assert_int_equal(core_init(&r->core[i], &co), 0);
