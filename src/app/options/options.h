@@ -96,6 +96,7 @@ struct options {
     char redirect_to[OPTION_TEXT_MAX];
     uint8_t redirect;  /* 0: no, 1: use another server, 2: server moved */
     uint8_t anonymous; /* enum door_anonymous, of listeners that don't say */
+    char passwords[OPTION_TEXT_MAX];
     uint64_t memory_max;
     char admin_address[OPTION_TEXT_MAX];
     char admin_token_file[OPTION_TEXT_MAX];

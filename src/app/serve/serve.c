@@ -31,8 +31,8 @@ static int make_shared(struct serve *s, const struct options *o, char *error)
     err = serve_listeners_make(s, error);
     if (err == 0) err = serve_admin_make(s, error);
     if (err < 0) return err;
-    s->access = access_new();
-    if (!s->access) return refuse(error, -ERR_NOMEM, "access");
+    s->access = serve_access_new(s, error);
+    if (!s->access) return -ERR_INVALID;
 
     size_t bytes = s->plan.cores * sizeof *s->cores;
     s->cores =

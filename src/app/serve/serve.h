@@ -163,6 +163,12 @@ void serve_tls_take(struct serve *s, struct tls_context **fresh);
 /* Fills s->admin, if a listener is for it. 0, or -ERR_X with a sentence in error[OPTIONS_ERROR]. */
 int serve_admin_make(struct serve *s, char *error);
 
+/* ---- serve_access.c -----------------------------------------------------------------------------
+ */
+
+/* Who may come in and do what, as the options say; NULL with a sentence in error[OPTIONS_ERROR]. */
+struct access *serve_access_new(const struct serve *s, char *error);
+
 /* ---- banner.c
  * ------------------------------------------------------------------------------------ */
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/access/rules_json.h"
+
 struct identity *identity_new(const struct access_door *door, const uint8_t ip[16],
                               struct bytes user)
 {
@@ -18,6 +20,10 @@ struct identity *identity_new(const struct access_door *door, const uint8_t ip[1
 
 void identity_free(struct identity **i)
 {
+    if (*i) {
+        struct rules_given rules = {(*i)->has_rules, (*i)->nrules, (*i)->rule};
+        rules_given_free(&rules);
+    }
     free(*i);
     *i = NULL;
 }

@@ -11,16 +11,20 @@
 #include "base/bytes.h"
 
 struct access_door;
+struct acl_rule;
 
 struct identity {
     const struct access_door *door; /* NULL: none, as in tests */
     uint8_t ip[16];
-    int64_t expires_s; /* since 1970, when what proved it ends; INT64_MAX: never */
+    int64_t expires_s;     /* since 1970, when what proved it ends; INT64_MAX: never */
+    struct acl_rule *rule; /* what came with a token, or the hook's answer; owned */
+    uint32_t nrules;
+    bool has_rules; /* it came with rules, be there any or not */
     uint16_t user_len;
     char user[];
 };
 
-/* NULL: no memory. */
+/* NULL: no memory, or no user's name is so long. */
 struct identity *identity_new(const struct access_door *door, const uint8_t ip[16],
                               struct bytes user);
 void identity_free(struct identity **i);

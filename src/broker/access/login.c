@@ -97,7 +97,7 @@ static enum next refuse(struct login *l, enum login_verdict v, const char *setti
 {
     guard_drop(&l->answer.pass, v == LOGIN_WRONG);
     identity_free(&l->answer.identity);
-    l->answer = (struct login_answer){.verdict = v, .setting = setting};
+    l->answer = (struct login_answer){.verdict = v, .why = login_text(v), .setting = setting};
     l->step = STEP_DONE;
     return NEXT_GO_ON;
 }
@@ -285,7 +285,8 @@ struct login *login_begin(struct broker *b, const struct login_claim *c, login_d
     struct login *l = NULL;
 
     if (!decide_now(b, c, answer)) {
-        *answer = (struct login_answer){.verdict = LOGIN_UNAVAILABLE};
+        *answer = (struct login_answer){.verdict = LOGIN_UNAVAILABLE,
+                                        .why = login_text(LOGIN_UNAVAILABLE)};
         l = login_new(b, c);
     }
     if (l) {

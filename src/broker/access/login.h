@@ -48,6 +48,7 @@ struct login_answer {
     enum login_verdict verdict;
     struct identity *identity; /* NULL for who is anonymous, or was refused */
     struct guard_pass *pass;   /* its places, to be dropped when it leaves; NULL: none */
+    const char *why;           /* of a refusal, for the log */
     const char *setting;       /* which one would have let it in; NULL: none */
 };
 

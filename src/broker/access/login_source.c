@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "broker/access/login_source.h"
 
-#include <stdlib.h>
-
 #include "broker/access/access.h"
+#include "broker/access/jwt.h"
+#include "broker/access/password.h"
 
 static struct source_answer refuse(const char *setting)
 {
     return (struct source_answer){.verdict = SOURCE_REFUSES, .setting = setting};
+}
+
+static struct source_answer fail(void)
+{
+    return (struct source_answer){.verdict = SOURCE_FAILED};
 }
 
 static struct source_answer know(const struct login_claim *c, struct bytes user)
@@ -45,6 +50,49 @@ static struct source_answer anonymous(const struct access *a, const struct login
     return no;
 }
 
+/* ---- tokens --------------------------------------------------------------------------------- */
+
+/* The rules go to the identity. */
+static struct source_answer by_identity(const struct login_claim *c, struct jwt_identity *j)
+{
+    struct source_answer s = know(c, j->user);
+
+    if (s.who) {
+        s.who->expires_s = j->expires_s;
+        s.who->rule = j->rules.rule;
+        s.who->nrules = j->rules.n;
+        s.who->has_rules = j->rules.given;
+        j->rules = (struct rules_given){.given = false};
+    }
+    jwt_identity_free(j);
+    return s;
+}
+
+static struct source_answer by_token(const struct access *a, const struct login_claim *c,
+                                     int64_t wall_s)
+{
+    struct jwt_login login = {.token = c->password, .client_id = c->client_id, .now_s = wall_s};
+    struct jwt_identity who;
+    enum jwt_refusal why = jwt_verify(a->jwt, &login, &who);
+
+    if (why == JWT_GOOD) return by_identity(c, &who);
+    struct source_answer no = refuse(NULL);
+    no.why = jwt_refusal_text(why);
+    return no;
+}
+
+/* ---- passwords ------------------------------------------------------------------------------ */
+
+static struct source_answer by_password(const struct access *a, const struct login_claim *c)
+{
+    const struct password_entry *e = password_file_find(a->passwords, c->user);
+    int err = 0;
+
+    if (!e && a->hook) return (struct source_answer){.verdict = SOURCE_ASKS};
+    if (password_verify(a->passwords, e, c->password, &err)) return know(c, c->user);
+    return err ? fail() : refuse(NULL);
+}
+
 /* ---- all of them ---------------------------------------------------------------------------- */
 
 struct source_answer source_now(const struct access *a, const struct login_claim *c)
@@ -56,9 +104,12 @@ struct source_answer source_now(const struct access *a, const struct login_claim
     return anonymous(a, c);
 }
 
+/* A password that has the shape of a token is one, where tokens are taken. */
 struct source_answer source_work(const struct access *a, const struct login_claim *c,
                                  int64_t wall_s)
 {
-    (void)a, (void)c, (void)wall_s;
+    if (a->jwt && c->has_password && jwt_is_token(c->password)) return by_token(a, c, wall_s);
+    if (a->passwords) return by_password(a, c);
+    if (a->hook) return (struct source_answer){.verdict = SOURCE_ASKS};
     return refuse(NULL);
 }

@@ -17,7 +17,8 @@ enum source_verdict {
 struct source_answer {
     enum source_verdict verdict;
     struct identity *who; /* owned; NULL: anonymous */
-    const char *setting;  /* of a refusal */
+    const char *setting;  /* of a refusal: which would have let it in; NULL: none */
+    const char *why;      /* of a refusal, for the log; NULL: the verdict says it */
     bool nobody;          /* refused because it gave no identity */
 };
 

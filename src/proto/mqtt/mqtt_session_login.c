@@ -51,7 +51,7 @@ static void forget_connect(struct mqtt_login *l)
 
 static int refuse(struct mqtt *m, const struct login_answer *a)
 {
-    m->core->why = login_text(a->verdict);
+    m->core->why = a->why;
     m->core->setting = a->setting;
     return (int)reason_of(a->verdict);
 }

@@ -9,7 +9,8 @@
 static struct login_answer ask(const struct login_claim *c)
 {
     struct cluster *k = cluster_new(1, NULL);
-    struct access *a = access_new();
+    char error[ACCESS_ERROR];
+    struct access *a = access_new(&(struct access_options){.passwords = NULL}, error);
     struct login_answer answer;
     assert_non_null(a);
     broker_set_access(k->broker[0], a);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* serve_access.c -- from the options to who may come in and do what. */
+#include <stdio.h>
+
+#include "app/serve/serve.h"
+#include "broker/access/access.h"
+
+static const char *given(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+struct access *serve_access_new(const struct serve *s, char *error)
+{
+    const struct options *o = s->options;
+    const struct access_options ao = {.passwords = given(o->passwords)};
+    char why[ACCESS_ERROR];
+    struct access *a = access_new(&ao, why);
+
+    if (!a) snprintf(error, OPTIONS_ERROR, "access: %.500s", why);
+    return a;
+}
