@@ -3,8 +3,8 @@
  *
  * A question is posted as JSON to one configured URL by a thread of its own (hook_thread.c), and
  * its answer comes back to the core that asked. Every question that is asked is answered exactly
- * once, in a later turn, whatever goes wrong: no time, no room, no service, no sense in the
- * answer. Then the answer is the configured one, and says why.
+ * once, later and never within hook_ask(), whatever goes wrong: no time, no room, no service,
+ * no sense in the answer. Then the answer is the configured one, and says why.
  *
  *     q = hook_question_new(&text, core, done);  hook_ask(h, q);  ...
  *     done(q): read q->answer; hook_question_free(&q);

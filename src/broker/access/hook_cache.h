@@ -23,13 +23,15 @@ struct hook_key {
 struct hook_cache *hook_cache_new(const struct hook_options *o);
 void hook_cache_free(struct hook_cache **c);
 
-struct hook_key hook_cache_key(const struct hook_cache *c, const struct hook_text *text);
+/* False if it can't be made: then nothing is looked up or kept. */
+bool hook_cache_key(const struct hook_cache *c, const struct hook_text *text, struct hook_key *k);
 
 /* The answer, if there is one that is still good; valid until the next call. */
 const struct hook_answer *hook_cache_find(struct hook_cache *c, const struct hook_key *k,
                                           const struct clock *now);
 
-/* Takes what `a` holds if it is worth keeping; `a` may be read and freed as before. */
+/* Keeps `a` if it is worth it: what it owns is the cache's then. Returns where the answer is now,
+ * in the cache (valid until the next call) or in `a`; `a` is freed by its owner as before. */
 const struct hook_answer *hook_cache_put(struct hook_cache *c, const struct hook_key *k,
                                          struct hook_answer *a, const struct clock *now);
 
