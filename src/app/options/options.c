@@ -23,6 +23,7 @@
 #define POWER2(...) NUMERIC(POWER2, __VA_ARGS__)
 #define SIZE(...) NUMERIC(SIZE, __VA_ARGS__)
 #define SECONDS(...) NUMERIC(SECONDS, __VA_ARGS__)
+#define MILLIS(...) NUMERIC(MILLIS, __VA_ARGS__)
 #define CHOICE(...) WORDED(CHOICE, __VA_ARGS__)
 #define TEXT(...) WORDED(TEXT, __VA_ARGS__)
 #define SWITCH(key_, field, initial_, ...)                                                         \
@@ -106,6 +107,7 @@ static enum number_kind number_kind(const struct option *row)
     switch (row->kind) {
     case OPTION_SIZE: return NUMBER_SIZE;
     case OPTION_SECONDS: return NUMBER_S;
+    case OPTION_MILLIS: return NUMBER_MS;
     default: return NUMBER_COUNT;
     }
 }

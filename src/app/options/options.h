@@ -13,6 +13,8 @@
 #include <stdint.h>
 
 #include "broker/access/door.h"
+#include "broker/access/hook.h"
+#include "broker/access/jwt.h"
 #include "broker/broker.h"
 #include "core/core.h"
 #include "core/mesh.h"
@@ -25,6 +27,7 @@ enum option_kind {
     OPTION_COUNT,
     OPTION_POWER2, /* a count that is a power of two, or 0 */
     OPTION_SIZE,
+    OPTION_MILLIS,
     OPTION_SECONDS, /* "never" is the largest, if that is UINT32_MAX */
     OPTION_SWITCH,
     OPTION_CHOICE,
@@ -97,6 +100,8 @@ struct options {
     uint8_t redirect;  /* 0: no, 1: use another server, 2: server moved */
     uint8_t anonymous; /* enum door_anonymous, of listeners that don't say */
     char passwords[OPTION_TEXT_MAX];
+    struct jwt_options jwt;
+    struct hook_options hook;
     uint64_t memory_max;
     char admin_address[OPTION_TEXT_MAX];
     char admin_token_file[OPTION_TEXT_MAX];

@@ -4,6 +4,7 @@
 
 #include "app/serve/serve.h"
 #include "broker/access/access.h"
+#include "broker/access/jwt.h"
 
 static const char *given(const char *text)
 {
@@ -13,7 +14,10 @@ static const char *given(const char *text)
 struct access *serve_access_new(const struct serve *s, char *error)
 {
     const struct options *o = s->options;
-    const struct access_options ao = {.passwords = given(o->passwords)};
+    const struct access_options ao = {
+        .passwords = given(o->passwords),
+        .jwt = jwt_is_configured(&o->jwt) ? &o->jwt : NULL,
+    };
     char why[ACCESS_ERROR];
     struct access *a = access_new(&ao, why);
 

@@ -34,6 +34,8 @@ static void defaults_are_those_of_the_modules(void **state)
 {
     const struct broker_options broker = BROKER_OPTIONS_DEFAULT;
     const struct mqtt_options mqtt = MQTT_OPTIONS_DEFAULT;
+    const struct jwt_options jwt = JWT_OPTIONS_DEFAULT;
+    const struct hook_options hook = HOOK_OPTIONS_DEFAULT;
     struct net_options net = NET_OPTIONS_DEFAULT;
     struct options o;
 
@@ -42,6 +44,8 @@ static void defaults_are_those_of_the_modules(void **state)
     net.mail_handover = MAIL_HANDOVER;
     assert_memory_equal(&o.net, &net, sizeof net);
     assert_memory_equal(&o.broker, &broker, sizeof broker);
+    assert_memory_equal(&o.jwt, &jwt, sizeof jwt);
+    assert_memory_equal(&o.hook, &hook, sizeof hook);
     assert_int_equal(o.mqtt.packet_bytes_max, mqtt.packet_bytes_max);
     assert_int_equal(o.mqtt.packet_bytes_before_connect, mqtt.packet_bytes_before_connect);
     assert_int_equal(o.mqtt.connect_timeout_s, mqtt.connect_timeout_s);
