@@ -12,7 +12,7 @@
 
 _Noreturn void bench_die(const char *why)
 {
-    fprintf(stderr, "rings: %s\n", why);
+    fprintf(stderr, "bench: %s\n", why);
     exit(1);
 }
 
@@ -69,7 +69,8 @@ void bench_report(const struct bench *b, const char *measure, const char *subjec
                   const struct figure *f, size_t n)
 {
     if (b->json) {
-        printf("{\"bench\":\"rings\",\"measure\":\"%s\",\"subject\":\"%s\"", measure, subject);
+        printf("{\"bench\":\"%s\",\"measure\":\"%s\",\"subject\":\"%s\"", b->name, measure,
+               subject);
         for (size_t i = 0; i < n; i++)
             printf(",\"%s\":%.7g", f[i].name, f[i].value);
         puts("}");

@@ -14,6 +14,7 @@
 enum { BENCH_RUNS_MAX = 15 };
 
 struct bench {
+    const char *name; /* of the program */
     bool json, quick;
     unsigned runs;   /* per result; odd */
     unsigned cpu[2]; /* where the two threads of a pair run */

@@ -60,7 +60,7 @@ int main(int argc, char **argv)
         mesh_growth,
         wake_up,
     };
-    struct bench b = {.cpu = {0, 1}};
+    struct bench b = {.name = "rings", .cpu = {0, 1}};
 
     parse(&b, argc, argv);
     if (!b.json)

@@ -87,6 +87,43 @@ static bool add_rest(struct build *b, const struct filling *f)
     return f->levels == 0 || add_text(b, BYTES("/#"));
 }
 
+/* The bytes before the first level that is a wildcard, without the '/' before a '#': "a/#"
+ * is also "a". */
+static size_t literal_of(struct bytes filter)
+{
+    size_t n = 0;
+    while (n < filter.n && filter.p[n] != '+' && filter.p[n] != '#')
+        n++;
+    bool deep = n > 0 && n < filter.n && filter.p[n] == '#';
+    return deep ? n - 1 : n;
+}
+
+/* Up to 8 bytes as a number, the first one lowest. */
+static uint64_t short_text(const uint8_t *p, size_t n)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < n && i < 8; i++)
+        v |= (uint64_t)p[i] << 8 * i;
+    return v;
+}
+
+static uint64_t load64(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* What can be told of the filter without its text. */
+static void set_outline(struct grant_rule *r, struct bytes filter)
+{
+    size_t n = literal_of(filter);
+    r->len = (uint16_t)filter.n;
+    r->literal = (uint16_t)n;
+    r->tail = n >= 8 ? load64(filter.p + n - 8) : short_text(filter.p, n);
+    if (!name_has_wildcard(filter)) r->flags |= GRANT_EXACT;
+}
+
 static bool add_rule(struct build *b, const struct acl_rule *r, struct bytes topic)
 {
     struct level_iter it = level_iter(topic);
@@ -100,13 +137,14 @@ static bool add_rule(struct build *b, const struct acl_rule *r, struct bytes top
     }
     if (f.unfit && !add_rest(b, &f)) return false;
     if (f.levels + f.unfit > b->g->levels_max) b->g->levels_max = f.levels + f.unfit;
-    b->g->rule[b->g->n++] = (struct grant_rule){
+    struct grant_rule *own = &b->g->rule[b->g->n++];
+    *own = (struct grant_rule){
         .at = (uint32_t)f.start,
         .place = r->place,
-        .len = (uint16_t)(b->used - f.start),
         .actions = r->actions,
         .flags = (uint8_t)((r->allow ? GRANT_ALLOW : 0) | (f.levels ? 0 : GRANT_WHOLE)),
     };
+    set_outline(own, bytes_of((const uint8_t *)b->g + f.start, b->used - f.start));
     return true;
 }
 
@@ -192,14 +230,32 @@ bool grant_eq(const struct grant *a, const struct grant *b)
 /* ---- topics -------------------------------------------------------------------------------------
  */
 
-static bool fits_topic(const struct grant *g, const struct grant_rule *r, const void *topic)
+struct asked {
+    struct bytes topic;
+    uint64_t head; /* short_text of it */
+};
+
+/* False: surely not. */
+static bool may_fit(const struct grant_rule *r, const struct asked *a)
 {
-    return (r->flags & GRANT_WHOLE) ||
-           name_matches(grant_rule_filter(g, r), *(const struct bytes *)topic);
+    size_t n = r->literal;
+    if (a->topic.n < n) return false;
+    if (n >= 8) return load64(a->topic.p + n - 8) == r->tail;
+    return (a->head & ((1ull << 8 * n) - 1)) == r->tail;
+}
+
+static bool fits_topic(const struct grant *g, const struct grant_rule *r, const void *asked)
+{
+    const struct asked *a = asked;
+    if (LIKELY(!may_fit(r, a))) return false;
+    if (r->flags & GRANT_WHOLE) return true;
+    struct bytes filter = grant_rule_filter(g, r);
+    return r->flags & GRANT_EXACT ? bytes_eq(filter, a->topic) : name_matches(filter, a->topic);
 }
 
 struct grant_verdict grant_judge(const struct grant *g, enum acl_action action, struct bytes topic)
 {
     if (!g) return (struct grant_verdict){.allowed = true};
-    return grant_decide(g, (uint8_t)action, fits_topic, &topic, topic.n && topic.p[0] == '$');
+    struct asked a = {.topic = topic, .head = short_text(topic.p, topic.n)};
+    return grant_decide(g, (uint8_t)action, fits_topic, &a, topic.n && topic.p[0] == '$');
 }

@@ -9,15 +9,20 @@
 enum grant_flag {
     GRANT_ALLOW = 1 << 0,
     GRANT_WHOLE = 1 << 1, /* every topic, those that begin with '$' too; no text */
+    GRANT_EXACT = 1 << 2, /* no wildcard */
 };
 
-/* One topic filter of one rule, filled in. */
+/* One topic filter of one rule, filled in. Most rules speak of other topics, which the end of
+ * their literal beginning tells without a look at their text. */
 struct grant_rule {
+    uint64_t tail;  /* of the literal beginning: its last 8 bytes, or what there is */
     uint32_t at;    /* of its text, from the block's start */
     uint32_t place; /* of the rule */
     uint16_t len;
+    uint16_t literal; /* bytes that a topic must begin with */
     uint8_t actions;
     uint8_t flags; /* enum grant_flag */
+    uint16_t zero;
 };
 
 /* One block: head, rules, text. No padding: equal grants have equal bytes. */
@@ -28,10 +33,11 @@ struct grant {
     bool own;            /* only what his own rules allow */
     bool allow_rest, strict;
     bool fixed; /* grant_nothing: nobody's memory */
+    uint32_t zero;
     struct grant_rule rule[];
 };
 
-static_assert(sizeof(struct grant_rule) == 12 && sizeof(struct grant) == 20, "no padding");
+static_assert(sizeof(struct grant_rule) == 24 && sizeof(struct grant) == 24, "no padding");
 
 static inline struct bytes grant_rule_filter(const struct grant *g, const struct grant_rule *r)
 {
