@@ -177,10 +177,21 @@ static int publish_to_owner(struct broker *b, struct message *m, struct mail mai
     return -ERR_AGAIN;
 }
 
+/* The refusal waits for its turn among the acceptances: answers leave in order. */
+static int refuse(struct session *from, uint16_t packet_id, uint8_t qos)
+{
+    if (qos == 0) return -ERR_DENIED;
+    int number = accept_await(from, packet_id, qos);
+    if (number < 0) return number;
+    accept_settle(from, (uint16_t)number, -ERR_DENIED);
+    return 0;
+}
+
 int broker_publish(struct session *from, const struct publication *p, uint16_t packet_id,
                    uint32_t account, uint32_t *mailed)
 {
     struct broker *b = from->broker;
+    if (UNLIKELY(!session_may_publish(from, p->topic))) return refuse(from, packet_id, p->qos);
     struct message *m = message_new(b->core, p, from->id);
     if (!m) return -ERR_NOMEM;
 

@@ -88,7 +88,8 @@ const struct broker_options *broker_options(const struct broker *b);
 
 /* Publishes for `from`. At QoS 0 `packet_id` is 0; above, ops->accepted tells later (or
  * at once) what became of it, and the message counts against receive_max till then.
- * 0, -ERR_NOMEM, -ERR_FULL (too many unaccepted: the caller should have paused).
+ * 0, -ERR_NOMEM, -ERR_FULL (too many unaccepted: the caller should have paused),
+ * -ERR_DENIED (the session may not write the topic; above QoS 0 ops->accepted tells).
  * `*mailed` grows by the bytes that wait in a mesh outbox (see conn_charge); `account` is
  * the connection's. */
 int broker_publish(struct session *from, const struct publication *p, uint16_t packet_id,
@@ -121,7 +122,8 @@ struct sub_request {
 };
 
 /* Subscribes or changes a subscription. The granted QoS (0 to 2), or -ERR_FULL,
- * -ERR_NOMEM. If owners must be asked, batch->waiting grows by one. */
+ * -ERR_NOMEM, -ERR_DENIED (nothing that it matches may be read; an older one stays). If owners must
+ * be asked, batch->waiting grows by one. */
 int broker_subscribe(struct session *s, const struct sub_request *r, struct sub_batch *batch);
 
 /* After the last broker_subscribe of a packet: calls done() now if nothing is waiting, else

@@ -82,6 +82,7 @@ static void deliver(struct broker *b, const struct arrival *a)
     struct delivery d = {.m = m, .serial = ++b->serial};
     bool expired = message_expired(m, core_now_s(b->core)); /* [MQTT-3.3.2-5] */
     if (expired) count(&b->core->counters, C_dropped_expired);
+    if (UNLIKELY(t && t->denied)) count_add(&b->core->counters, C_denied_deliver, t->denied);
 
     for (uint32_t i = 0; t && !expired && i < t->n; i++) {
         const struct target *g = &t->at[i];

@@ -8,7 +8,8 @@ enum {
     INDEX_BITS = 20,
     INDEX_MASK = (1 << INDEX_BITS) - 1,
     MEMBERS_FIRST = 4,
-    TRIES_MAX = 64, /* members looked at for one message */
+    TRIES_MAX = 64,   /* members asked for room for one message */
+    LOOKS_MAX = 1024, /* the same, with those that may not read it */
 };
 
 struct group {
@@ -166,7 +167,7 @@ bool group_give_back(struct broker *b, uint32_t slot, struct message *m)
     if (!g) return false;
     unsigned owner = broker_owner(b, m->topic_hash);
     struct arrival a = {
-        .m = m, .from = (uint16_t)owner, .group = slot, .tag = share_tag(g->number[owner], false)};
+        .m = m, .from = (uint16_t)owner, .group = slot, .tag = share_tag(g->number[owner], 0)};
     message_ref(m);
     deliver_arrived_shared(b, &a);
     return true;
@@ -180,35 +181,52 @@ static bool has_room(struct session *s)
     return s->in_flight < s->window && s->ops->ready(s);
 }
 
-/* The next member in turn that has room, of a few; else just the next. */
-static struct sub *choose_online(struct group *g)
+/* A member for a message. `denied`: there are some, but they may not read it. */
+struct choice {
+    struct sub *sub; /* NULL: none */
+    bool denied;
+};
+
+static bool may_have(struct choice *c, const struct sub *x, const struct message *m)
 {
-    uint32_t tries = g->online < TRIES_MAX ? g->online : TRIES_MAX;
-    if (g->turn >= g->online) g->turn = 0;
-    uint32_t chosen = g->turn;
-    for (uint32_t i = 0; i < tries; i++) {
-        uint32_t at = g->turn + i < g->online ? g->turn + i : g->turn + i - g->online;
-        if (!has_room(g->member[at]->session)) continue;
-        chosen = at;
-        break;
-    }
-    g->turn = chosen + 1;
-    return g->member[chosen];
+    bool may = session_may_read(x->session, m);
+    c->denied |= !may;
+    return may;
 }
 
-/* One whose session will keep the message: all are offline, and so outlive their connections. */
-static struct sub *choose_offline(struct group *g)
+/* The next member in turn that has room, of a few; else just the next. */
+static void choose_online(struct group *g, const struct message *m, struct choice *c)
+{
+    uint32_t looks = g->online < LOOKS_MAX ? g->online : LOOKS_MAX;
+    if (g->turn >= g->online) g->turn = 0;
+    uint32_t first = g->turn, tries = 0;
+    for (uint32_t i = 0; i < looks && tries < TRIES_MAX; i++) {
+        uint32_t at = first + i < g->online ? first + i : first + i - g->online;
+        struct sub *x = g->member[at];
+        if (!may_have(c, x, m)) continue;
+        tries++;
+        bool room = has_room(x->session);
+        if (c->sub && !room) continue;
+        c->sub = x;
+        g->turn = at + 1;
+        if (room) break;
+    }
+}
+
+/* One whose session will keep the message: it is offline, and so outlives its connection. */
+static void choose_offline(struct group *g, const struct message *m, struct choice *c)
 {
     struct sub *x = g->filter->subs;
-    for (unsigned i = 0; x && x->qos == 0 && i < TRIES_MAX; i++)
-        x = x->filter_next;
-    return x && x->qos > 0 ? x : NULL;
+    for (unsigned i = 0; x && !c->sub && i < LOOKS_MAX; i++, x = x->filter_next)
+        if (x->qos > 0 && may_have(c, x, m)) c->sub = x;
 }
 
-static struct sub *choose(struct group *g, bool keep)
+static struct choice choose(struct group *g, const struct message *m, bool keep)
 {
-    if (g->online) return choose_online(g);
-    return keep ? choose_offline(g) : NULL;
+    struct choice c = {.sub = NULL};
+    if (g->online) choose_online(g, m, &c);
+    if (keep && !c.sub) choose_offline(g, m, &c);
+    return c;
 }
 
 static void to_member(struct broker *b, struct sub *x, const struct arrival *a)
@@ -225,15 +243,14 @@ static void to_member(struct broker *b, struct sub *x, const struct arrival *a)
 }
 
 /* To the owner, which knows of other cores. Takes the arrival's hold. */
-static void send_back(struct broker *b, const struct arrival *a)
+static void send_back(struct broker *b, const struct arrival *a, uint8_t why)
 {
-    if (a->from == b->core->id) {
-        struct mail mail = {.kind = MAIL_SHARED_BACK, .b = a->tag >> 1, .ptr = a->m};
+    struct mail mail = {
+        .kind = MAIL_SHARED_BACK, .flags = why, .b = share_number_of(a->tag), .ptr = a->m};
+    if (a->from == b->core->id)
         share_on_back(b, a->from, &mail);
-        return;
-    }
-    struct mail mail = {.kind = MAIL_SHARED_BACK, .b = a->tag >> 1, .ptr = a->m};
-    mail_message(b, a->from, mail);
+    else
+        mail_message(b, a->from, mail);
 }
 
 uint32_t group_number(const struct broker *b, uint32_t slot, const struct message *m)
@@ -245,15 +262,27 @@ uint32_t group_number(const struct broker *b, uint32_t slot, const struct messag
 void group_send_back(struct broker *b, uint32_t number, struct message *m)
 {
     struct arrival a = {
-        .m = m, .from = (uint16_t)broker_owner(b, m->topic_hash), .tag = share_tag(number, false)};
+        .m = m, .from = (uint16_t)broker_owner(b, m->topic_hash), .tag = share_tag(number, 0)};
     message_ref(m);
-    send_back(b, &a);
+    send_back(b, &a, 0);
+}
+
+/* Nobody here takes it. Takes the arrival's hold. */
+static void not_taken(struct broker *b, const struct arrival *a, bool denied)
+{
+    if (denied || (a->tag & SHARE_ROUND)) {
+        send_back(b, a, (uint8_t)(SHARE_DENIED | (a->tag & SHARE_HOW)));
+    } else if (a->tag & SHARE_KEEP) {
+        count(&b->core->counters, C_dropped_queue); /* no member's session could keep it */
+        message_put(b->core, a->m);
+    } else {
+        send_back(b, a, 0);
+    }
 }
 
 void group_deliver(struct broker *b, const struct arrival *a)
 {
     struct group *g = group_find(b, a->group);
-    bool keep = (a->tag & 1) != 0;
     if (!a->m) {
         if (g) recall(g);
         return;
@@ -263,17 +292,15 @@ void group_deliver(struct broker *b, const struct arrival *a)
         message_put(b->core, a->m);
         return;
     }
-    if (g) g->number[a->from] = a->tag >> 1;
-    struct sub *x = g ? choose(g, keep) : NULL;
-    if (x) {
-        to_member(b, x, a);
-        message_put(b->core, a->m);
-    } else if (keep) {
-        count(&b->core->counters, C_dropped_queue); /* no member's session could keep it */
-        message_put(b->core, a->m);
-    } else {
-        send_back(b, a);
+    if (g) g->number[a->from] = share_number_of(a->tag);
+    struct choice c = {.sub = NULL};
+    if (g) c = choose(g, a->m, (a->tag & SHARE_KEEP) != 0);
+    if (!c.sub) {
+        not_taken(b, a, c.denied);
+        return;
     }
+    to_member(b, c.sub, a);
+    message_put(b->core, a->m);
 }
 
 void share_on_mail(void *ctx, unsigned from, const struct mail *m)

@@ -155,6 +155,23 @@ void session_mark_ready(struct session *s);
 void session_unmark_ready(struct session *s);
 void session_lost_sink(struct session *s); /* what need not outlive the connection goes */
 void session_drop_flow(struct session *s); /* frees queue, window, backlog, acceptances */
+/* May the session do this, as its grant says? What it may not is logged, and counted but for
+ * reading, which the caller counts: one answer may serve many messages. */
+bool session_judge_publish(struct session *s, struct bytes topic);
+bool session_judge_read(struct session *s, const struct message *m);
+bool session_may_subscribe(struct session *s, struct bytes filter);
+static inline bool session_may_publish(struct session *s, struct bytes topic)
+{
+    bool plain = topic.n > 0 && topic.p[0] != '$';
+    return LIKELY(!s->grant && plain) || session_judge_publish(s, topic);
+}
+static inline bool session_may_read(struct session *s, const struct message *m)
+{
+    return LIKELY(!s->grant) || session_judge_read(s, m);
+}
+/* Was this let in under another grant, and may not be read under this one? What came by a share
+ * group goes to another member then. */
+bool session_withholds(struct session *s, const struct pending *p);
 /* Gives back to their groups what came by shared subscriptions and is not confirmed. */
 void session_give_back(struct session *s, uint32_t group);
 /* It has unsubscribed from share group `group`: what waits goes to others at once, what is in

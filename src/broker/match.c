@@ -5,6 +5,8 @@
 
 enum { IDS_PER_TARGET = 16 };
 
+#define NO_TARGET UINT32_MAX /* session->match_at of one that may not read the topic */
+
 /* A look-up under way. `fixed`: the result depends on the message or its owner, and
  * is not to be kept for the next one. */
 struct look {
@@ -13,6 +15,7 @@ struct look {
     unsigned from;
     uint64_t serial;
     bool fixed, failed;
+    uint32_t denied;
     struct match_scratch *out;
 };
 
@@ -74,8 +77,20 @@ static bool published_by(const struct message *m, const struct session *s)
     return m->origin_session == s->id && m->origin_core == s->broker->core->id;
 }
 
+/* The answer depends on topic and grant alone, so it may be kept: a new grant voids it. */
+static bool is_denied(struct look *l, struct session *s)
+{
+    if (s->match_serial == l->serial) return s->match_at == NO_TARGET;
+    if (session_may_read(s, l->m)) return false;
+    s->match_serial = l->serial;
+    s->match_at = NO_TARGET;
+    l->denied++;
+    return true;
+}
+
 static void add_sub(struct look *l, struct sub *sub)
 {
+    if (UNLIKELY(sub->session->grant != NULL) && is_denied(l, sub->session)) return;
     if (sub->gate) {
         l->fixed = true;
         if (cores_has(sub->gate, l->from))
@@ -136,6 +151,7 @@ static const struct targets *look_up(struct broker *b, const struct message *m, 
         count(&b->core->counters, C_dropped_queue);
         return NULL;
     }
+    t->denied = l.denied;
     if (!l.fixed && !l.failed && cache_worth(&b->targets, m->topic_hash)) {
         cache_keep(&b->targets, m->topic_hash, &t->cached);
         return t;

@@ -20,6 +20,7 @@ struct target {
 struct targets {
     struct cached cached;
     uint32_t n;
+    uint32_t denied; /* sessions with a subscription that may not read the topic */
     const uint32_t *ids;
     struct target at[];
 };

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "broker/access/grant.h"
 #include "broker/internal.h"
 #include "broker/share.h"
 
@@ -61,6 +62,10 @@ static void send_will(struct session *s)
     struct message *m = s->will;
     if (!m) return;
     s->will = NULL;
+    if (!session_may_publish(s, message_topic(m))) { /* as the rules are now, not at CONNECT */
+        message_unref(s->broker->core, m);
+        return;
+    }
     /* Nobody else has it yet, so it may still change: it lives from now on (3.1.3.2.4). */
     if (m->flags & MESSAGE_EXPIRES) {
         uint32_t waited_s = core_now_s(s->broker->core) - s->will_made_s;
@@ -87,6 +92,7 @@ void session_end(struct session *s)
     s->dead = true;
     s->ops = NULL;
     identity_free(&s->identity);
+    grant_free(&s->grant);
     session_slot_release(s);
 }
 

@@ -20,6 +20,7 @@
 #include "core/wheel.h"
 
 struct broker;
+struct grant;
 struct session;
 struct sub;
 
@@ -129,6 +130,7 @@ struct session {
     uint32_t match_at;     /* ... and its place in that result */
 
     struct identity *identity; /* who it is; NULL: anonymous */
+    const struct grant *grant; /* what it may read and write; NULL: everything */
 
     struct message *will; /* one use; NULL: none */
     uint32_t will_delay_s;
@@ -139,6 +141,7 @@ struct session {
 
     struct session *ready_next, **ready_link; /* on the broker's list of sessions to pump */
     bool dead;                                /* ended; only its slot waits for mail */
+    bool recheck; /* the grant has changed since some of the queue was let in */
     uint8_t tenant;
     uint32_t id;   /* slot on this core; never 0 */
     uint64_t hash; /* of tenant and client id */
@@ -178,6 +181,11 @@ void session_detach(struct session *s, bool send_will);
 /* Takes the connection from a session that has one: the client is told why, in a version that
  * can be; then as session_detach(), with the will. */
 void session_kick(struct session *s, enum kick why);
+
+/* What the session may read and write from now on; takes `g` (NULL: everything). Comes
+ * between session_attach and session_resume, and whenever the rules have changed:
+ * subscriptions stay, but deliver only what may be read, and what waits is judged again. */
+void session_set_grant(struct session *s, const struct grant *g);
 
 /* 5.0 DISCONNECT may change the expiry. */
 void session_set_expiry(struct session *s, uint32_t expiry_s);

@@ -308,6 +308,11 @@ static bool pump_backlog(struct session *s)
         return true;
     }
     struct message *m = l->at[l->pos];
+    if (m && !session_may_read(s, m)) {
+        count(&s->broker->core->counters, C_denied_deliver);
+        message_unref(s->broker->core, m);
+        m = NULL;
+    }
     if (m) {
         struct delivery d = {.m = m,
                              .serial = ++s->broker->serial,
@@ -327,15 +332,35 @@ static bool pump_backlog(struct session *s)
 static bool pump_queue(struct session *s)
 {
     struct pending p = *ring_at(&s->queue, s->queue.head);
-    if (!may_send(s, p.qos)) return false;
+    bool withheld = UNLIKELY(s->recheck) && session_withholds(s, &p);
+    if (!withheld && !may_send(s, p.qos)) return false;
     s->queue.head++;
     s->queue_bytes -= message_bytes(p.m);
     count_sub(&s->broker->core->counters, C_queued, 1);
-    struct delivery d = pending_delivery(s->broker, &p);
-    send_or_drop(s, &d, p.group);
+    if (!withheld) {
+        struct delivery d = pending_delivery(s->broker, &p);
+        send_or_drop(s, &d, p.group);
+    }
     pending_drop(s->broker, &p);
+    if (ring_len(&s->queue) == 0) s->recheck = false;
     ring_rest(&s->queue);
     return true;
+}
+
+/* What is in flight since an earlier connection may not be read any more. A QoS 2 id is brought to
+ * its end all the same: the client may have the message and wait for PUBREL. */
+static void take_back(struct session *s, struct pending *p, uint16_t id)
+{
+    bool passed_on =
+        p->qos == 1 && p->group && !p->former && group_give_back(s->broker, p->group, p->m);
+    if (!passed_on) count(&s->broker->core->counters, C_denied_deliver);
+    if (p->qos == 1) {
+        flight_done(s, p);
+        return;
+    }
+    pending_drop(s->broker, p);
+    p->state = FLIGHT_RECEIVED;
+    s->ops->release(s, id);
 }
 
 /* Sends again what the last connection left in flight, in order and before anything new
@@ -352,6 +377,10 @@ static bool pump_resend(struct session *s)
     s->unsent--;
     if (p->state == FLIGHT_RECEIVED) {
         s->ops->release(s, id);
+        return true;
+    }
+    if (!session_may_read(s, p->m)) {
+        take_back(s, p, id);
         return true;
     }
     p->dup = true; /* [MQTT-3.3.1-1] */

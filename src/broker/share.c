@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { NUMBERS = 1 << 23 };
+enum { NUMBERS = 1 << 22 };
 
 /* A core that has members. */
 struct member_core {
@@ -150,14 +150,8 @@ static struct member_core *choose(struct share *s, bool may_wait)
 }
 
 /* Takes one hold of `m`: a use at home, a share elsewhere. */
-static void give(struct broker *b, struct share *s, struct message *m)
+static void hand(struct broker *b, const struct member_core *to, struct message *m, uint32_t tag)
 {
-    struct member_core *to = choose(s, m->qos > 0);
-    if (!to) {
-        message_put(b->core, m); /* QoS 0 and nobody there */
-        return;
-    }
-    uint32_t tag = share_tag(s->number, to->online == 0);
     if (to->core == b->core->id) {
         struct arrival a = {.m = m, .from = to->core, .group = to->group, .tag = tag};
         deliver_arrived_shared(b, &a);
@@ -171,6 +165,49 @@ static void give(struct broker *b, struct share *s, struct message *m)
     mail_message(b, to->core, mail);
 }
 
+/* Takes one hold of `m`. */
+static void give(struct broker *b, struct share *s, struct message *m)
+{
+    struct member_core *to = choose(s, m->qos > 0);
+    if (!to)
+        message_put(b->core, m); /* QoS 0 and nobody there */
+    else
+        hand(b, to, m, share_tag(s->number, to->online ? 0 : SHARE_KEEP));
+}
+
+/* The core with members, online ones unless `keep`, that has the lowest number from `core` on. */
+static const struct member_core *next_core(const struct share *s, unsigned core, bool keep)
+{
+    const struct member_core *next = NULL;
+    for (uint32_t k = 0; k < s->n; k++) {
+        const struct member_core *m = &s->at[k];
+        if (m->core < core || (!keep && m->online == 0)) continue;
+        if (!next || m->core < next->core) next = m;
+    }
+    return next;
+}
+
+/* Nobody at core `from` may read the message: on to the next, or round for the first time. Takes
+ * the hold. */
+static void go_round(struct broker *b, const struct share *s, unsigned from,
+                     const struct mail *back)
+{
+    struct message *m = back->ptr;
+    bool round = (back->flags & SHARE_ROUND) != 0;
+    bool keep = round && (back->flags & SHARE_KEEP);
+    const struct member_core *to = next_core(s, round ? from + 1 : 0, keep);
+    if (!to && !keep && m->qos > 0) {
+        keep = true;
+        to = next_core(s, 0, true);
+    }
+    if (to) {
+        hand(b, to, m, share_tag(s->number, SHARE_ROUND | (keep ? SHARE_KEEP : 0)));
+        return;
+    }
+    count(&b->core->counters, C_denied_deliver);
+    message_put(b->core, m);
+}
+
 void share_publish(struct broker *b, struct interest *i, struct message *m)
 {
     message_hold(b, m);
@@ -181,10 +218,11 @@ void share_publish(struct broker *b, struct interest *i, struct message *m)
 void share_on_back(void *ctx, unsigned from, const struct mail *m)
 {
     struct broker *b = ctx;
-    (void)from;
     struct share *s = share_find(b, m->b);
-    if (s)
-        give(b, s, m->ptr);
-    else
+    if (!s)
         message_put(b->core, m->ptr); /* the group has no members left */
+    else if (m->flags & SHARE_DENIED)
+        go_round(b, s, from, m);
+    else
+        give(b, s, m->ptr);
 }

@@ -8,7 +8,11 @@
  * online has reached the owner before it, by the same ring. When nobody is online
  * anywhere, a core with members keeps it for one of them, until the owner hears of a member
  * that is online and recalls it. What a member has not confirmed at QoS 1 when its connection
- * ends goes to another the same way, and stays where it is while there is none. */
+ * ends goes to another the same way, and stays where it is while there is none.
+ *
+ * Members may have different rights. One that may not read a message is passed over; a core
+ * where nobody may sends it back, and then it goes round: to each core once, in the order of
+ * their numbers, first to those with members online, then to be kept. */
 #pragma once
 
 #include "broker/interest.h"
@@ -19,11 +23,22 @@ uint32_t share_filter_at(struct bytes name);
 
 /* ---- owner ------------------------------------------------------------------------------- */
 
-/* The number of a share (23 bits) and "keep it for an offline member", as SHARED mail carries them.
- */
-static inline uint32_t share_tag(uint32_t number, bool keep)
+/* How a message goes to a core with members, and comes back from one. */
+enum share_how {
+    SHARE_KEEP = 1 << 0,   /* for a member that is offline, too */
+    SHARE_ROUND = 1 << 1,  /* it goes round all cores: some members may not read it */
+    SHARE_DENIED = 1 << 2, /* back: no member that is here may read it */
+    SHARE_HOW = SHARE_KEEP | SHARE_ROUND,
+};
+
+/* The number of a share (22 bits) and how, as SHARED mail carries them. */
+static inline uint32_t share_tag(uint32_t number, unsigned how)
 {
-    return number << 1 | keep;
+    return number << 2 | how;
+}
+static inline uint32_t share_number_of(uint32_t tag)
+{
+    return tag >> 2;
 }
 
 void share_init(struct broker *b);

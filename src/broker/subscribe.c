@@ -175,8 +175,9 @@ static void set_options(struct sub *sub, const struct sub_request *r)
 int broker_subscribe(struct session *s, const struct sub_request *r, struct sub_batch *batch)
 {
     struct broker *b = s->broker;
-    ask_begin(s, batch);
     uint32_t filter_at = share_filter_at(r->filter);
+    if (!session_may_subscribe(s, bytes_skip(r->filter, filter_at))) return -ERR_DENIED;
+    ask_begin(s, batch);
     struct local_filter *f = filter_find(b, r->filter, filter_at > 0);
     struct sub *sub = f ? sub_find(f, s) : NULL;
     bool fresh = !sub;

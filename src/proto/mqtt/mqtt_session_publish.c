@@ -56,12 +56,31 @@ static unsigned refusal(int status)
     }
 }
 
-/* The owner would not have it. 5.0 has words for that; 3.x either lies or closes, and we
- * close [MQTT311-3.3.5-2]. */
+static void taken(struct mqtt *m, uint16_t packet_id, uint8_t qos)
+{
+    if (qos == 2) {
+        mqtt_ack(m, MQTT_PUBREC, packet_id, 0); /* [MQTT-4.3.3-8] */
+        return;
+    }
+    if (m->unacked) m->unacked--;
+    mqtt_ack(m, MQTT_PUBACK, packet_id, 0); /* [MQTT-4.3.2-4] */
+}
+
+/* The broker would not have it. 5.0 has words for that; 3.x either lies or closes
+ * [MQTT311-3.3.5-2]. Where another try can help we close. What is not allowed will not be next
+ * time either, and the client would send it again with each connection: there we
+ * acknowledge what is thrown away, as the clause allows. */
 static void refused(struct mqtt *m, uint16_t packet_id, uint8_t qos, int status)
 {
+    bool v5 = mqtt_is_v5(m);
+    bool lie = !v5 && status == -ERR_DENIED;
+
+    if (lie) {
+        taken(m, packet_id, qos);
+        return;
+    }
     if (qos == 2) session_release(m->session, packet_id); /* [MQTT-4.3.3-9] */
-    if (!mqtt_is_v5(m)) {
+    if (!v5) {
         mqtt_drop(m, refusal(status));
         return;
     }
@@ -77,11 +96,8 @@ void mqtt_accepted(struct session *s, uint16_t packet_id, uint8_t qos, int statu
         /* of an earlier connection: it made room, no more */
     } else if (UNLIKELY(status < 0)) {
         refused(m, packet_id, qos, status);
-    } else if (qos == 2) {
-        mqtt_ack(m, MQTT_PUBREC, packet_id, 0); /* [MQTT-4.3.3-8] */
     } else {
-        if (m->unacked) m->unacked--;
-        mqtt_ack(m, MQTT_PUBACK, packet_id, 0); /* [MQTT-4.3.2-4] */
+        taken(m, packet_id, qos);
     }
     if (UNLIKELY(m->flags & MQTT_HELD) && !is_full(m)) let_go(m);
 }
@@ -146,6 +162,6 @@ int mqtt_on_publish(struct mqtt *m, const struct mqtt_frame *f)
 
     if (p.qos == 2) return publish_qos2(m, &pub, p.packet_id);
     if (p.qos == 1) return publish_counted(m, &pub, p.packet_id);
-    publish(m, &pub, 0); /* without memory it is lost, as QoS 0 may be [MQTT-4.3.1-1] */
+    publish(m, &pub, 0); /* without memory, or leave, it is lost [MQTT-4.3.1-1] */
     return 0;
 }
