@@ -11,12 +11,15 @@
 
 #include "broker/access/guard.h"
 #include "broker/access/login_source.h"
+#include "broker/access/scram.h"
 #include "broker/internal.h"
 
 enum step {
     STEP_PLACES, /* of the listener and the address */
     STEP_WHO,
+    STEP_EXCHANGE, /* the client proves itself, message by message */
     STEP_PLACE_OF_USER,
+    STEP_TAKEN,
     STEP_DONE,
 };
 
@@ -32,6 +35,8 @@ struct login {
     login_done *done;
     void *asker;
     int64_t wall_s;
+    struct scram *exchange;
+    struct bytes data; /* of the client, in the exchange; borrowed */
     enum step step;
     bool at_work; /* a helper thread has it */
     bool gone;    /* nobody asks any more */
@@ -71,7 +76,7 @@ static struct bytes keep(struct login *l, struct bytes b)
 
 static struct login *login_new(struct broker *b, const struct login_claim *c)
 {
-    size_t n = c->client_id.n + c->user.n + c->password.n + c->certificate.n;
+    size_t n = c->client_id.n + c->user.n + c->password.n + c->certificate.n + c->data.n;
     struct login *l = calloc(1, sizeof *l + n);
 
     if (!l) return NULL;
@@ -82,12 +87,14 @@ static struct login *login_new(struct broker *b, const struct login_claim *c)
     l->claim.user = keep(l, c->user);
     l->claim.password = keep(l, c->password);
     l->claim.certificate = keep(l, c->certificate);
+    l->claim.data = keep(l, c->data);
     l->wall_s = (int64_t)(b->core->clock.wall_ms / 1000);
     return l;
 }
 
 static void login_free(struct login *l)
 {
+    scram_free(&l->exchange);
     access_unref(&l->access);
     explicit_bzero(l->text, l->said);
     free(l);
@@ -107,7 +114,7 @@ static enum next refuse(struct login *l, enum login_verdict v, const char *setti
 static enum next on_guard(struct login *l, enum guard_answer a)
 {
     switch (a) {
-    case GUARD_OK: l->step++; return NEXT_GO_ON;
+    case GUARD_OK: l->step = l->step == STEP_PLACES ? STEP_WHO : STEP_TAKEN; return NEXT_GO_ON;
     case GUARD_ASKED: return NEXT_WAIT;
     case GUARD_TOO_MANY:
         return refuse(l, LOGIN_TOO_MANY,
@@ -179,7 +186,7 @@ static enum next ask_places(struct login *l)
 
 static enum next ask_place_of_user(struct login *l)
 {
-    uint32_t max = l->broker->guard.limits.user_connections;
+    uint32_t max = l->claim.again ? 0 : l->broker->guard.limits.user_connections;
     struct bytes user = identity_user(l->answer.identity);
     struct guard_request r = {.name = {[GUARD_USER] = {.wanted = max > 0 && user.n > 0}}};
 
@@ -203,7 +210,7 @@ static enum next on_source(struct login *l, const struct source_answer *s)
     switch (s->verdict) {
     case SOURCE_KNOWS:
         l->answer.identity = s->who;
-        l->step++;
+        l->step = STEP_PLACE_OF_USER;
         return NEXT_GO_ON;
     case SOURCE_REFUSES: return refuse(l, s->nobody ? LOGIN_NO_IDENTITY : LOGIN_WRONG, s->setting);
     default: return refuse(l, LOGIN_UNAVAILABLE, s->setting);
@@ -238,14 +245,56 @@ static enum next ask_who(struct login *l)
     return NEXT_WAIT;
 }
 
+/* ---- an exchange ---------------------------------------------------------------------------- */
+
+static enum next begin_exchange(struct login *l)
+{
+    uint64_t luck[(SCRAM_LUCK + 7) / 8];
+    bool known = bytes_eq(l->claim.method, LOGIN_SCRAM);
+
+    if (!known || !l->access || !l->access->passwords)
+        return refuse(l, LOGIN_BAD_METHOD, "access.passwords");
+    for (unsigned i = 0; i < ARRAY_LEN(luck); i++)
+        luck[i] = rng_os_seed();
+    l->exchange = scram_new((const uint8_t *)luck);
+    if (!l->exchange) return refuse(l, LOGIN_UNAVAILABLE, NULL);
+    l->data = l->claim.data;
+    l->step = STEP_EXCHANGE;
+    return NEXT_GO_ON;
+}
+
+static enum next go_on_with_exchange(struct login *l)
+{
+    struct writer w = wr_of(l->answer.say, sizeof l->answer.say);
+    enum scram_turn turn = scram_take(l->exchange, l->access->passwords, l->data, &w);
+
+    if (turn == SCRAM_REFUSES) return refuse(l, LOGIN_WRONG, NULL);
+    l->answer.nsay = wr_len(&w);
+    l->answer.verdict = LOGIN_GOES_ON;
+    if (turn == SCRAM_GOES_ON) return NEXT_WAIT;
+    l->answer.identity = identity_new(l->claim.door, l->claim.ip, scram_user(l->exchange));
+    if (!l->answer.identity) return refuse(l, LOGIN_UNAVAILABLE, NULL);
+    l->step = STEP_PLACE_OF_USER;
+    return NEXT_GO_ON;
+}
+
 /* ---- all steps ------------------------------------------------------------------------------ */
+
+static enum next take(struct login *l)
+{
+    l->answer.verdict = LOGIN_TAKEN;
+    l->step = STEP_DONE;
+    return NEXT_GO_ON;
+}
 
 static enum next take_step(struct login *l)
 {
     switch (l->step) {
     case STEP_PLACES: return ask_places(l);
-    case STEP_WHO: return ask_who(l);
+    case STEP_WHO: return l->claim.has_method ? begin_exchange(l) : ask_who(l);
+    case STEP_EXCHANGE: return go_on_with_exchange(l);
     case STEP_PLACE_OF_USER: return ask_place_of_user(l);
+    case STEP_TAKEN: return take(l);
     default: return NEXT_WAIT;
     }
 }
@@ -253,22 +302,38 @@ static enum next take_step(struct login *l)
 /* Goes on until a step waits or all are done; true: done. */
 static bool go_on(struct login *l)
 {
+    if (l->step != STEP_DONE) l->answer.verdict = LOGIN_WAITS;
     while (l->step != STEP_DONE && take_step(l) == NEXT_GO_ON)
         ;
     return l->step == STEP_DONE;
 }
 
+/* After a wait. */
 static void run(struct login *l)
 {
-    if (!go_on(l)) return;
-    count_verdict(l->broker, l->answer.verdict);
-    l->done(l->asker, &l->answer);
+    bool over = go_on(l);
+
+    if (over) count_verdict(l->broker, l->answer.verdict);
+    if (over || l->answer.verdict == LOGIN_GOES_ON) l->done(l->asker, &l->answer);
+    if (over) login_free(l);
+}
+
+/* At the client's word: the login, or NULL if it is over. */
+static struct login *run_now(struct login *l, struct login_answer *answer)
+{
+    bool over = go_on(l);
+
+    *answer = l->answer;
+    if (!over) return l;
+    count_verdict(l->broker, answer->verdict);
     login_free(l);
+    return NULL;
 }
 
 /* Without a guard to ask and a source to wait for, which is how most come in by loopback. */
 static bool decide_now(struct broker *b, const struct login_claim *c, struct login_answer *answer)
 {
+    if (c->has_method) return false;
     if (c->door && (c->door->connections_max || is_watched(&b->guard.limits, c))) return false;
     struct source_answer s = source_now(b->access, c);
     if (s.verdict == SOURCE_KNOWS && !s.who) {
@@ -282,22 +347,28 @@ static bool decide_now(struct broker *b, const struct login_claim *c, struct log
 struct login *login_begin(struct broker *b, const struct login_claim *c, login_done *done,
                           void *asker, struct login_answer *answer)
 {
-    struct login *l = NULL;
-
-    if (!decide_now(b, c, answer)) {
+    if (decide_now(b, c, answer)) {
+        count_verdict(b, answer->verdict);
+        return NULL;
+    }
+    struct login *l = login_new(b, c);
+    if (!l) {
         *answer = (struct login_answer){.verdict = LOGIN_UNAVAILABLE,
                                         .why = login_text(LOGIN_UNAVAILABLE)};
-        l = login_new(b, c);
+        count_verdict(b, answer->verdict);
+        return NULL;
     }
-    if (l) {
-        l->done = done;
-        l->asker = asker;
-        if (!go_on(l)) return l;
-        *answer = l->answer;
-        login_free(l);
-    }
-    count_verdict(b, answer->verdict);
-    return NULL;
+    l->done = done;
+    l->asker = asker;
+    if (c->again) l->step = STEP_WHO;
+    return run_now(l, answer);
+}
+
+struct login *login_say(struct login *l, struct bytes data, struct login_answer *answer)
+{
+    ASSERT(l->step == STEP_EXCHANGE);
+    l->data = data;
+    return run_now(l, answer);
 }
 
 void login_cancel(struct login **lp)

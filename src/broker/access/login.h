@@ -27,8 +27,14 @@ enum login_verdict {
 #define VERDICT(name, counter, text) LOGIN_##name,
 #include "broker/access/login_verdicts.def"
 #undef VERDICT
-    LOGIN_VERDICTS
+    LOGIN_VERDICTS,
+    LOGIN_WAITS = LOGIN_VERDICTS, /* not yet: for others; `done` tells the answer */
+    LOGIN_GOES_ON,                /* not yet: the client is to hear `say`, and to answer it */
 };
+
+#define LOGIN_SCRAM BYTES("SCRAM-SHA-256") /* the one method of exchange [RFC7677] */
+
+enum { LOGIN_SAY_MAX = 1024 };
 
 /* "wrong user name or password" */
 const char *login_text(enum login_verdict v);
@@ -38,7 +44,9 @@ struct login_claim {
     struct bytes client_id;
     struct bytes user, password; /* with has_user, has_password; any bytes */
     struct bytes certificate;    /* the name in its verified certificate; empty: none */
-    bool has_user, has_password;
+    struct bytes method, data;   /* with has_method: an exchange, and what begins it */
+    bool has_user, has_password, has_method;
+    bool again; /* it is here already, with its places, and proves itself anew */
     const struct access_door *door; /* NULL: anybody may come in (a test's) */
     uint8_t ip[16];
 };
@@ -50,16 +58,23 @@ struct login_answer {
     struct guard_pass *pass;   /* its places, to be dropped when it leaves; NULL: none */
     const char *why;           /* of a refusal, for the log */
     const char *setting;       /* which one would have let it in; NULL: none */
+    size_t nsay;
+    uint8_t say[LOGIN_SAY_MAX]; /* nsay bytes of an exchange, for the client */
 };
 
 /* May anybody come in by `d` (NULL: a test's) who does not say who it is? */
 bool login_anonymous(const struct access *a, const struct access_door *d);
 
-/* Decides: NULL with *answer filled, or the login that goes on in the background; then `done` is
- * called on this core in a later turn, once. */
+/* Decides: NULL with *answer filled; else the login that goes on, and answer->verdict says how:
+ * with LOGIN_WAITS `done` is called on this core in a later turn, with LOGIN_GOES_ON it is the
+ * client's turn. What `done` is given may be LOGIN_GOES_ON as well; with any other verdict the
+ * login is over. */
 typedef void login_done(void *asker, const struct login_answer *answer);
 struct login *login_begin(struct broker *b, const struct login_claim *c, login_done *done,
                           void *asker, struct login_answer *answer);
+
+/* The client's turn: what it has to say. Returns as login_begin() does. */
+struct login *login_say(struct login *l, struct bytes data, struct login_answer *answer);
 
 /* The asker goes: `done` will not be called. Nulls the pointer; harmless if it is NULL. */
 void login_cancel(struct login **l);

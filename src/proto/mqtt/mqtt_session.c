@@ -28,7 +28,7 @@ struct rule {
     uint8_t reason;
 };
 
-/* What only a server sends, and AUTH where CONNECT named no method [MQTT-4.12.0-7]. */
+/* What only a server sends. */
 #define WRONG                                                                                      \
     {                                                                                              \
         NULL, MQTT_RC_PROTOCOL_ERROR                                                               \
@@ -44,7 +44,25 @@ struct rule {
 static const struct rule rules[MQTT_STATES][16] = {
     [MQTT_ARRIVED] = ONLY_CONNECT,
     [MQTT_AT_HOME] = ONLY_CONNECT,
-    /* MQTT_LOGIN: it is not read until it is known. */
+    [MQTT_LOGIN] = /* read in an exchange only [MQTT-3.1.2-30] */
+    {
+        WRONG,
+        WRONG,
+        WRONG,
+        WRONG,
+        WRONG,
+        WRONG,
+        WRONG,
+        WRONG,
+        WRONG,
+        WRONG,
+        WRONG,
+        WRONG,
+        WRONG,
+        WRONG,
+        {mqtt_on_goodbye, 0},
+        {mqtt_on_auth, 0},
+    },
     [MQTT_ONLINE] =
         {
             [0] = WRONG,
@@ -62,7 +80,7 @@ static const struct rule rules[MQTT_STATES][16] = {
             [MQTT_PINGREQ] = {mqtt_on_pingreq, 0},
             [MQTT_PINGRESP] = WRONG,
             [MQTT_DISCONNECT] = {mqtt_on_disconnect, 0},
-            [MQTT_AUTH] = WRONG,
+            [MQTT_AUTH] = {mqtt_on_auth, 0},
         },
     /* MQTT_GONE: on_bytes has stopped. */
 };

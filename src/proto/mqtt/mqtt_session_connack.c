@@ -3,7 +3,7 @@
  * Properties are sent only where they differ from what their absence means. */
 #include "proto/mqtt/mqtt_session_internal.h"
 
-enum { CONNACK_ROOM = 1024, DEFAULT_RECEIVE_MAX = 65535 };
+enum { CONNACK_ROOM = 2048, DEFAULT_RECEIVE_MAX = 65535 };
 
 #define SAY(props, name, value)                                                                    \
     ((props)->name = (value), (props)->have |= 1u << MQTT_P_##name, (void)0)
@@ -113,6 +113,10 @@ static void say_grants(const struct mqtt *m, const struct mqtt_connect *c, struc
         SAY(p, session_expiry, m->session->expiry_s); /* [MQTT-3.2.2.3.2] */
     if (m->keep_alive_s != c->keep_alive_s)
         SAY(p, server_keep_alive, m->keep_alive_s); /* [MQTT-3.1.2-21] */
+    if (m->flags & MQTT_ENHANCED) {                 /* [MQTT-4.12.0-5] */
+        SAY(p, auth_method, LOGIN_SCRAM);
+        SAY(p, auth_data, m->core->auth_data);
+    }
     bool wants_info = MQTT_HAS(&c->props, request_response_info) && c->props.request_response_info;
     if (info && wants_info) SAY(p, response_info, bytes_str(info)); /* [MQTT-3.1.2-28] */
 }

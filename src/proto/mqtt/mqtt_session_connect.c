@@ -29,8 +29,6 @@ static int judge(const struct mqtt_options *o, const struct mqtt_connect *c)
     bool empty_refused = c->client_id.n == 0 && o->refuse_empty_client_id;
 
     if (o->redirect_reason) return o->redirect_reason; /* [MQTT-4.11] */
-    if (MQTT_HAS(&c->props, auth_method))
-        return MQTT_RC_BAD_AUTHENTICATION_METHOD; /* [MQTT-4.12.0-1] */
     if (empty_refused || c->client_id.n > o->client_id_bytes_max)
         return MQTT_RC_CLIENT_ID_NOT_VALID; /* [MQTT-3.1.3-8] */
     if (c->version != MQTT_V5 && keep_alive_too_long(o, c)) return MQTT_RC_SERVER_UNAVAILABLE;

@@ -79,6 +79,7 @@ struct mqtt_core {
     size_t out_bytes_max;         /* the net's */
     struct bytes unread;          /* while a handler runs: input that begins with its packet */
     struct bytes connecting;      /* while a CONNECT is handled or refused: its client id */
+    struct bytes auth_data;       /* while CONNACK is made: the end of an exchange */
     const char *why, *setting;    /* of a refusal: more than its reason says; NULL: nothing */
     struct encoded encoded[2][2]; /* [5.0][with packet id] */
     size_t scratch_bytes;
@@ -108,6 +109,7 @@ int mqtt_come_in(struct mqtt *m, const struct mqtt_connect *c, struct identity *
 
 /* Finds out who it is, and lets it come in: now, or when that is known. 0, or a reason. */
 int mqtt_log_in(struct mqtt *m, const struct mqtt_frame *f, const struct mqtt_connect *c);
+mqtt_handler mqtt_on_auth, mqtt_on_goodbye;
 void mqtt_login_forget(struct mqtt *m); /* the connection goes */
 
 /* ---- mqtt_session_connack.c --------------------------------------------------------------- */

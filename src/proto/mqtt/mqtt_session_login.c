@@ -3,7 +3,8 @@
  *
  * Often that is known at once. Where others have to be asked, the connection is not read
  * meanwhile and a copy of its CONNECT waits here, to be decoded again when the answer is
- * there. The time limit for CONNECT goes on. */
+ * there. In enhanced authentication (4.12) it is the client who is asked, by AUTH. The time limit
+ * for CONNECT goes on. A client that is online may prove itself anew (4.12.1). */
 #include <stdlib.h>
 
 #include "broker/access/guard.h"
@@ -27,6 +28,7 @@ static unsigned reason_of(enum login_verdict v)
         [LOGIN_BANNED] = MQTT_RC_BANNED,
         [LOGIN_BUSY] = MQTT_RC_SERVER_BUSY,
         [LOGIN_UNAVAILABLE] = MQTT_RC_SERVER_UNAVAILABLE,
+        [LOGIN_BAD_METHOD] = MQTT_RC_BAD_AUTHENTICATION_METHOD, /* [MQTT-4.12.0-1] */
     };
     return reasons[v];
 }
@@ -61,6 +63,7 @@ static int decide(struct mqtt *m, const struct mqtt_connect *c, struct login_ans
 {
     int bad = 0;
 
+    m->core->auth_data = bytes_of(a->say, a->nsay);
     if (a->verdict != LOGIN_TAKEN)
         bad = refuse(m, a);
     else if (a->pass && !login_of(m))
@@ -72,7 +75,46 @@ static int decide(struct mqtt *m, const struct mqtt_connect *c, struct login_ans
     else if (a->pass)
         m->login->pass = a->pass;
     identity_free(&a->identity);
+    m->core->auth_data = bytes_of(NULL, 0);
     return bad;
+}
+
+/* The same for one whose CONNECT was kept. */
+static int decide_kept(struct mqtt *m, struct login_answer *a)
+{
+    struct mqtt_login *l = m->login;
+    struct mqtt_connect c;
+    int bad = mqtt_decode_connect(&l->connect, &c);
+
+    ASSERT(!bad); /* it was good before */
+    m->core->connecting = c.client_id;
+    bad = decide(m, &c, a);
+    if (!bad) m->core->connecting = bytes_of(NULL, 0);
+    return bad;
+}
+
+/* ---- AUTH ------------------------------------------------------------------------------------ */
+
+/* [MQTT-4.12.0-2] [MQTT-4.12.0-5]: the method of CONNECT stands in all of them. */
+static int say_auth(struct mqtt *m, unsigned reason, const struct login_answer *a)
+{
+    uint8_t room[LOGIN_SAY_MAX + 64];
+    struct writer w = wr_of(room, sizeof room);
+    struct mqtt_disconnect d = {.reason = (uint8_t)reason};
+
+    d.props.have = 1u << MQTT_P_auth_method | 1u << MQTT_P_auth_data;
+    d.props.auth_method = LOGIN_SCRAM;
+    d.props.auth_data = bytes_of(a->say, a->nsay);
+    mqtt_encode_auth(&w, &d);
+    return mqtt_put(m, &w) ? 0 : MQTT_RC_PACKET_TOO_LARGE;
+}
+
+/* Whose turn is it? 0 or a reason. */
+static int go_on(struct mqtt *m, const struct login_answer *a)
+{
+    if (a->verdict == LOGIN_GOES_ON) return say_auth(m, MQTT_RC_CONTINUE_AUTHENTICATION, a);
+    conn_pause(m->conn);
+    return 0;
 }
 
 static void on_answer(void *asker, const struct login_answer *told)
@@ -80,25 +122,91 @@ static void on_answer(void *asker, const struct login_answer *told)
     struct mqtt *m = asker;
     struct mqtt_login *l = m->login;
     struct login_answer a = *told;
-    struct mqtt_connect c;
-    int bad = mqtt_decode_connect(&l->connect, &c);
+    bool over = a.verdict != LOGIN_GOES_ON;
 
-    ASSERT(!bad); /* it was good before */
-    l->login = NULL;
-    m->core->connecting = c.client_id;
-    bad = decide(m, &c, &a);
-    if (bad)
-        mqtt_end(m, (unsigned)bad);
-    else
-        conn_resume(m->conn);
+    conn_resume(m->conn);
+    if (over) l->login = NULL;
+    int bad = over ? decide_kept(m, &a) : go_on(m, &a);
+    if (bad) mqtt_end(m, (unsigned)bad);
     m->core->connecting = bytes_of(NULL, 0);
-    forget_connect(l);
+    if (over) forget_connect(l);
 }
 
-/* ---- the question --------------------------------------------------------------------------- */
+/* It proved itself anew. It must be who it was: what it may do hangs on that. */
+static int decide_again(struct mqtt *m, struct login_answer *a)
+{
+    struct bytes now = identity_user(a->identity), was = identity_user(m->session->identity);
+    bool same = a->verdict == LOGIN_TAKEN && bytes_eq(now, was);
+
+    identity_free(&a->identity);
+    if (!same) return MQTT_RC_NOT_AUTHORIZED; /* [MQTT-4.12.1-2] */
+    return say_auth(m, MQTT_RC_SUCCESS, a);
+}
+
+/* The client's AUTH in an exchange that is under way, and what comes of it. */
+static int hear_auth(struct mqtt *m, struct bytes data)
+{
+    struct mqtt_login *l = m->login;
+    struct login_answer a;
+
+    l->login = login_say(l->login, data, &a);
+    if (l->login) return go_on(m, &a);
+    int bad = m->state == MQTT_ONLINE ? decide_again(m, &a) : decide_kept(m, &a);
+    if (bad) return bad; /* its name is still to be logged, and lies in CONNECT */
+    forget_connect(l);
+    return 0;
+}
+
+/* [MQTT-4.12.1-1]: by the method of CONNECT, at any time. */
+static int begin_again(struct mqtt *m, struct bytes data)
+{
+    struct login_claim claim = {.method = LOGIN_SCRAM,
+                                .data = data,
+                                .has_method = true,
+                                .again = true,
+                                .door = m->conn->listener->proto_ctx};
+    struct login_answer a;
+
+    if (!login_of(m)) return MQTT_RC_SERVER_UNAVAILABLE;
+    memcpy(claim.ip, m->conn->peer.ip, sizeof claim.ip);
+    m->login->login = login_begin(m->core->broker, &claim, on_answer, m, &a);
+    return m->login->login ? go_on(m, &a) : decide_again(m, &a);
+}
+
+int mqtt_on_auth(struct mqtt *m, const struct mqtt_frame *f)
+{
+    struct mqtt_disconnect d;
+    int bad = mqtt_is_v5(m) ? mqtt_decode_auth(f, &d) : MQTT_RC_PROTOCOL_ERROR;
+
+    if (bad) return bad;
+    bool under_way = m->login && m->login->login;
+    if (!(m->flags & MQTT_ENHANCED)) return MQTT_RC_PROTOCOL_ERROR; /* [MQTT-4.12.0-7] */
+    if (!MQTT_HAS(&d.props, auth_method) || !bytes_eq(d.props.auth_method, LOGIN_SCRAM))
+        return MQTT_RC_PROTOCOL_ERROR; /* [MQTT-4.12.0-5] */
+    struct bytes data = MQTT_HAS(&d.props, auth_data) ? d.props.auth_data : bytes_of("", 0);
+    if (d.reason == MQTT_RC_CONTINUE_AUTHENTICATION && under_way) return hear_auth(m, data);
+    if (d.reason == MQTT_RC_REAUTHENTICATE && m->state == MQTT_ONLINE && !under_way)
+        return begin_again(m, data);
+    return MQTT_RC_PROTOCOL_ERROR; /* [MQTT-3.15.2-1] */
+}
+
+/* DISCONNECT, before CONNACK [MQTT-3.1.2-30]. */
+int mqtt_on_goodbye(struct mqtt *m, const struct mqtt_frame *f)
+{
+    struct mqtt_disconnect d;
+    int bad = mqtt_decode_disconnect(f, (enum mqtt_version)m->version, &d);
+
+    if (bad) return bad;
+    mqtt_set_state(m, MQTT_GONE);
+    conn_close(m->conn, 0);
+    return 0;
+}
+
+/* ---- CONNECT -------------------------------------------------------------------------------- */
 
 /* Keeps CONNECT while the login goes on. */
-static int log_in_later(struct mqtt *m, const struct mqtt_frame *f, struct login *login)
+static int log_in_later(struct mqtt *m, const struct mqtt_frame *f, struct login *login,
+                        const struct login_answer *a)
 {
     uint8_t *copy = malloc(f->body.n);
     struct mqtt_login *l = login_of(m);
@@ -113,8 +221,16 @@ static int log_in_later(struct mqtt *m, const struct mqtt_frame *f, struct login
     l->connect.body = bytes_of(copy, f->body.n);
     l->login = login;
     mqtt_set_state(m, MQTT_LOGIN);
-    conn_pause(m->conn);
-    return 0;
+    return go_on(m, a);
+}
+
+static void take_method(struct mqtt *m, const struct mqtt_connect *c, struct login_claim *claim)
+{
+    if (!MQTT_HAS(&c->props, auth_method)) return;
+    m->flags |= MQTT_ENHANCED;
+    claim->has_method = true;
+    claim->method = c->props.auth_method;
+    if (MQTT_HAS(&c->props, auth_data)) claim->data = c->props.auth_data;
 }
 
 int mqtt_log_in(struct mqtt *m, const struct mqtt_frame *f, const struct mqtt_connect *c)
@@ -132,8 +248,9 @@ int mqtt_log_in(struct mqtt *m, const struct mqtt_frame *f, const struct mqtt_co
     };
 
     memcpy(claim.ip, m->conn->peer.ip, sizeof claim.ip);
+    take_method(m, c, &claim);
     struct login *login = login_begin(m->core->broker, &claim, on_answer, m, &answer);
-    return login ? log_in_later(m, f, login) : decide(m, c, &answer);
+    return login ? log_in_later(m, f, login, &answer) : decide(m, c, &answer);
 }
 
 void mqtt_login_forget(struct mqtt *m)

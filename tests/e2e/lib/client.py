@@ -63,10 +63,11 @@ class Client:
     will     (topic, payload) with optional qos, retain, properties after it
     connect  further properties of CONNECT, by Paho's names
     transport "tcp" or "websockets"
+    login     (user, password)
     """
 
     def __init__(self, bench, name, version=V5, clean=True, expiry=0, will=None, keep_alive=60,
-                 connect=None, broker=None, transport="tcp"):
+                 connect=None, broker=None, transport="tcp", login=None):
         self.broker, self.version, self.keep_alive = broker or bench.broker, version, keep_alive
         self.clean, self.expiry, self.extra = clean, expiry, connect or {}
         old = {} if version == V5 else {"clean_session": clean}
@@ -80,6 +81,8 @@ class Client:
         self.paho.on_subscribe, self.paho.on_unsubscribe = self._on_answer, self._on_answer
         if will:
             self.paho.will_set(*will)
+        if login:
+            self.paho.username_pw_set(*login)
         self.changed = threading.Condition()
         self.heard, self.answers, self.published = [], {}, set()
         self.connack = self.lost = None
