@@ -89,6 +89,19 @@ static void copy_counts(struct core *c)
     count_set(&c->counters, C_bells_rung, m.bells);
 }
 
+/* The log tells of it once a second, while it lasts. */
+static void tell_of_memory(struct core *c)
+{
+    uint64_t refused = pool_refused(c->pool);
+
+    if (core_now_s(c) < c->refused_due_s) return;
+    LOG(&c->log, LOG_ERROR, "memory_refused", F_U64("times", refused - c->refused_seen),
+        F_U64("bytes_used", pool_bytes_used(c->pool)));
+    count_set(&c->counters, C_memory_refused, refused);
+    c->refused_seen = refused;
+    c->refused_due_s = core_now_s(c) + 1;
+}
+
 static void note_work(struct core *c, unsigned work)
 {
     count(&c->counters, C_turns);
@@ -98,6 +111,7 @@ static void note_work(struct core *c, unsigned work)
         c->idle_since_ns = c->clock.now_ns;
     c->last_work = work;
     if (work) copy_counts(c);
+    if (UNLIKELY(pool_refused(c->pool) != c->refused_seen)) tell_of_memory(c);
 }
 
 unsigned core_turn(struct core *c)

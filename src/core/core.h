@@ -46,9 +46,11 @@ struct core {
     enum idle idle;
     uint64_t idle_since_ns; /* first turn without work; 0 while busy */
     unsigned last_work;     /* of the previous turn */
-    bool again;        /* something was left undone that neither socket nor bell will announce */
-    bool draining;     /* the broker ends soon: no new clients, and /readyz says so */
-    _Atomic bool stop; /* set by any thread, then mesh_ring() */
+    bool again; /* something was left undone that neither socket nor bell will announce */
+    uint64_t refused_seen;  /* of the pool */
+    uint32_t refused_due_s; /* when the log may tell of it again */
+    bool draining;          /* the broker ends soon: no new clients, and /readyz says so */
+    _Atomic bool stop;      /* set by any thread, then mesh_ring() */
     struct watch bell;
     struct wheel wheel;
     struct rng rng;

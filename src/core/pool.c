@@ -57,6 +57,7 @@ struct pool {
     /* Own core. */
     struct class classes[POOL_CLASSES];
     size_t used, max;
+    uint64_t refused;
     struct slab *slabs;
     struct big *bigs;
     struct dead *came; /* taken from `inbox`, not yet handed to the caller */
@@ -162,16 +163,12 @@ static bool add_slab(struct pool *p, struct class *c, size_t block_bytes)
     return true;
 }
 
-void *pool_alloc(struct pool *p, size_t n)
+static void *alloc_small(struct pool *p, size_t n, unsigned k)
 {
-    bool big = n > POOL_BLOCK_MAX;
-    unsigned k = big ? 0 : class_of(n);
-    size_t bytes = big ? n : class_bytes(k);
-    if (bytes > p->max || p->used > p->max - bytes) return NULL;
-    if (big) return alloc_big(p, n);
-
     struct class *c = &p->classes[k];
+    size_t bytes = class_bytes(k);
     void *block = c->free;
+
     if (block) {
         c->free = c->free->next;
     } else {
@@ -182,6 +179,19 @@ void *pool_alloc(struct pool *p, size_t n)
     }
     p->used += bytes;
     pool_unpoison(block, n < sizeof(struct dead) ? sizeof(struct dead) : n);
+    return block;
+}
+
+void *pool_alloc(struct pool *p, size_t n)
+{
+    bool big = n > POOL_BLOCK_MAX;
+    unsigned k = big ? 0 : class_of(n);
+    size_t bytes = big ? n : class_bytes(k);
+    void *block = NULL;
+
+    if (LIKELY(bytes <= p->max && p->used <= p->max - bytes))
+        block = big ? alloc_big(p, n) : alloc_small(p, n, k);
+    if (UNLIKELY(!block)) p->refused++;
     return block;
 }
 
@@ -254,6 +264,11 @@ unsigned pool_take_home(struct pool *p, pool_home_fn *fn, void *ctx)
         taken++;
     }
     return taken;
+}
+
+uint64_t pool_refused(const struct pool *p)
+{
+    return p->refused;
 }
 
 size_t pool_bytes_used(const struct pool *p)

@@ -46,4 +46,5 @@ unsigned pool_take_home(struct pool *p, pool_home_fn *fn, void *ctx);
 
 /* Bytes handed out and not yet freed (size classes, not what was asked). */
 size_t pool_bytes_used(const struct pool *p);
+uint64_t pool_refused(const struct pool *p);     /* how often pool_alloc gave nothing */
 void pool_set_max(struct pool *p, size_t bytes); /* 0: no maximum */

@@ -109,6 +109,8 @@ struct options {
     bool admin_plaintext;
     struct log_options log; /* but for the file descriptor */
     char log_file[OPTION_TEXT_MAX];
+    char user[OPTION_TEXT_MAX];
+    bool core_dumps;
     char moved_to[OPTION_TEXT_MAX];
     bool moved_for_good;
     uint32_t drain_s, shutdown_timeout_s;

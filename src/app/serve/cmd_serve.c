@@ -27,6 +27,7 @@ static int run(const struct command *c, int argc, char **argv)
     int status = config_args_load(c, argc, argv, &config);
     if (status != EXIT_OK) return status;
     signals_init();
+    privileges_start(config.options.core_dumps);
     raise_file_limit();
     int log_fd = log_file_open(config.options.log_file, error);
     if (log_fd < 0) {

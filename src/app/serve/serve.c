@@ -117,18 +117,23 @@ struct log *serve_log(struct serve *s)
 int serve_start(struct serve *s, const struct options *o, int log_fd, char *error)
 {
     struct log_options log = o->log;
+    struct privileges who;
 
     *s = (struct serve){.options = o};
+    notify_open(&s->notify);
     log.fd = log_fd;
     log_init(&s->log, &log, LOG_NO_CORE, &s->clock);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
 
-    int err = cpu_plan_make(&s->plan, o->cores, o->pin, error);
+    int err = privileges_find(&who, o->user, error, OPTIONS_ERROR);
+    if (err == 0) err = cpu_plan_make(&s->plan, o->cores, o->pin, error);
     if (err == 0) err = make_shared(s, o, error);
     if (err == 0) err = check_ports(s, error);
     while (err == 0 && s->started < s->plan.cores)
         err = start_core(s, error);
+    if (err == 0 && *o->log_file) privileges_give(&who, log_fd);
+    if (err == 0) err = privileges_drop(&who, o->core_dumps, error, OPTIONS_ERROR);
     if (err < 0) return err;
     open_gate(s, GATE_OPEN);
     admin_set_ready(&s->admin, true);
@@ -157,5 +162,6 @@ void serve_stop(struct serve *s)
     free(s->cores);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
+    notify_close(&s->notify);
     if (s->log.how.fd >= 0) close(s->log.how.fd);
 }

@@ -15,6 +15,8 @@
 
 #include "admin/admin.h"
 #include "app/options/options.h"
+#include "app/serve/notify.h"
+#include "app/serve/privileges.h"
 #include "broker/access/door.h"
 #include "core/cpu.h"
 
@@ -57,6 +59,7 @@ struct serve {
     struct settings *settings;      /* the newest; NULL: those of the start */
     struct log log;                 /* the main thread's */
     struct clock clock;
+    struct notify notify;
     uint64_t end_by_ns; /* when all must be over; set before the cores are stopped */
     struct cpu_plan plan;
     uint64_t seed;

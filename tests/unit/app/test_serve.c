@@ -146,6 +146,50 @@ static void a_listener_that_fails_on_a_core_stops_all_of_them(void **state)
     stop(b);
 }
 
+struct stall {
+    pthread_mutex_t lock;
+    unsigned entered;
+};
+
+static struct stall stall = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Core 1 stands still as long as the lock is held. */
+static void stand_still(struct core_modules *m, uint32_t n)
+{
+    (void)n;
+    if (m->core.id != 1) return;
+    pthread_mutex_lock(&stall.lock);
+    stall.entered++;
+    pthread_mutex_unlock(&stall.lock);
+}
+
+static bool all_answer(struct serve *s, unsigned tries)
+{
+    for (unsigned i = 0; i < tries; i++) {
+        if (serve_order(s, NULL, 0) == 0) return true;
+        usleep(1000);
+    }
+    return false;
+}
+
+static void a_core_that_stands_still_is_noticed_and_one_that_goes_on_as_well(void **state)
+{
+    struct broker_here *b = start("3", "127.0.0.1:0");
+
+    (void)state;
+    assert_int_equal(b->err, 0);
+    pthread_mutex_lock(&stall.lock);
+    assert_int_equal(serve_order(&b->serve, stand_still, 0), 0);
+    for (int i = 0; i < 20; i++) {
+        assert_true(serve_order(&b->serve, NULL, 0) >= 1); /* others may just be slow */
+        usleep(2000);
+    }
+    pthread_mutex_unlock(&stall.lock);
+    assert_true(all_answer(&b->serve, 5000));
+    assert_int_equal(stall.entered, 1);
+    stop(b);
+}
+
 static void a_cpu_that_is_not_there_is_told(void **state)
 {
     struct broker_here *b = start("1023", "127.0.0.1:0");
@@ -164,6 +208,7 @@ int main(void)
         cmocka_unit_test(an_open_address_is_warned_of),
         cmocka_unit_test(a_port_in_use_is_told_and_nothing_is_left_behind),
         cmocka_unit_test(a_listener_that_fails_on_a_core_stops_all_of_them),
+        cmocka_unit_test(a_core_that_stands_still_is_noticed_and_one_that_goes_on_as_well),
         cmocka_unit_test(a_cpu_that_is_not_there_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,6 +75,7 @@ static void maximum_refuses_until_something_is_freed(void **state)
     pool_free(p, b[2], 1000);
     assert_non_null(b[2] = pool_alloc(p, 1024));
     assert_null(pool_alloc(p, 1));
+    assert_int_equal(pool_refused(p), 3);
     pool_set_max(p, 0);
     void *more = pool_alloc(p, 100000);
     assert_non_null(more);
