@@ -68,7 +68,6 @@ struct conn *conn_new(struct net *n, const struct conn_origin *o, int *err)
         .listener = o->listener,
         .transport = transport,
         .in_max = n->options.read_bytes,
-        .drain_at = n->options.out_bytes_max / 2,
         .last_rx_s = core_now_s(n->core),
         .peer = o->peer,
     };

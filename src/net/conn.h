@@ -40,9 +40,9 @@ struct proto {
      * stop early and call conn_again(); to stop reading, conn_pause(). */
     long (*on_bytes)(struct conn *c, struct bytes in);
 
-    /* The out-queue fell below conn->drain_at (at first half of out_bytes_max). Called whenever
-     * conn_unsent() was at that or more before, so that a protocol which held something back at the
-     * limit always hears of it. May be NULL. */
+    /* The out-queue fell below conn_drain_at(). Called whenever conn_unsent() was at that or more
+     * before, so that a protocol which held something back at the limit always hears of it. May
+     * be NULL. */
     void (*on_drain)(struct conn *c);
 
     /* The broker ends: tells the peer, if there are words for it, and calls conn_close(). NULL:
@@ -77,7 +77,7 @@ struct conn {
     uint32_t in_max;  /* most bytes of an incomplete packet; the protocol sets it (at first
                        * net_options.read_bytes); more closes with -ERR_TOO_LARGE */
 
-    uint32_t drain_at; /* unsent bytes below which on_drain is due; the protocol may lower it */
+    uint32_t drain_at; /* the protocol wants on_drain earlier (conn_drain_at); 0: it does not */
 
     uint32_t id;   /* number on this core, also the mesh account; never 0 */
     uint32_t debt; /* bytes of ours that wait in mesh outboxes */
@@ -139,6 +139,10 @@ static inline size_t conn_unsent(const struct conn *c)
 {
     return c->out.bytes;
 }
+
+/* Unsent bytes below which on_drain is due: half of out_bytes_max as it is now, or less if the
+ * protocol says so. */
+size_t conn_drain_at(const struct conn *c);
 
 /* ---- control ------------------------------------------------------------------ */
 

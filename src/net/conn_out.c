@@ -87,11 +87,20 @@ static void write_out(struct conn *c)
     conn_rearm(c);
 }
 
+size_t conn_drain_at(const struct conn *c)
+{
+    size_t half = c->net->options.out_bytes_max / 2;
+
+    return c->drain_at && c->drain_at < half ? c->drain_at : half;
+}
+
 /* Tells the protocol when the queue has fallen from drain_at or more to below. */
 static void note_level(struct conn *c, size_t before)
 {
-    if (before >= c->drain_at) c->flags |= CONN_OVER;
-    if (!(c->flags & CONN_OVER) || c->out.bytes >= c->drain_at || c->flags & CONN_CLOSING) return;
+    size_t mark = conn_drain_at(c);
+
+    if (before >= mark) c->flags |= CONN_OVER;
+    if (!(c->flags & CONN_OVER) || c->out.bytes >= mark || c->flags & CONN_CLOSING) return;
     c->flags &= (uint16_t)~CONN_OVER;
     if (c->proto->on_drain) c->proto->on_drain(c);
     core_turn_again(c->net->core); /* what it has for the client waits in the broker */

@@ -97,7 +97,7 @@ const struct net_options *net_options(const struct net *n)
 static void note_over(struct conn *c, void *arg)
 {
     (void)arg;
-    if (c->out.bytes >= c->net->options.out_bytes_max / 2) c->flags |= CONN_OVER;
+    if (c->out.bytes >= conn_drain_at(c)) c->flags |= CONN_OVER;
 }
 
 void net_set_options(struct net *n, const struct net_options *o)

@@ -147,7 +147,7 @@ static long read_body(struct http *h, struct bytes in)
 static bool may_read(struct http *h, unsigned n)
 {
     if (h->state == HTTP_OVER || h->conn->flags & CONN_CLOSING) return false;
-    if (is_busy(h) || conn_unsent(h->conn) >= h->conn->drain_at) {
+    if (is_busy(h) || conn_unsent(h->conn) >= conn_drain_at(h->conn)) {
         conn_pause(h->conn); /* till http_forget, or on_drain */
         return false;
     }
@@ -189,7 +189,7 @@ static int on_open(struct conn *c, bool moved, uint64_t note)
     h->more.fire = http_on_more;
     c->state = h;
     c->in_max = 2 * HTTP_HEAD_MAX;
-    if (hc->options.ahead_bytes < c->drain_at) c->drain_at = hc->options.ahead_bytes;
+    c->drain_at = hc->options.ahead_bytes;
     http_set_state(h, HTTP_IDLE);
     wheel_arm(&core->wheel, &h->limit, core_now_s(core) + hc->options.head_s + 1);
     return 0;

@@ -170,7 +170,7 @@ bool http_has_room(const struct http_exchange *x)
 {
     const struct conn *c = http_conn(x);
 
-    return conn_unsent(c) < c->drain_at;
+    return conn_unsent(c) < conn_drain_at(c);
 }
 
 /* Gives the client its time, from now on, to take some. */

@@ -233,6 +233,41 @@ static void the_protocol_hears_when_the_queue_has_drained(void **state)
     rig_free(r);
 }
 
+/* Between the new mark and the old one a protocol would wait for ever. */
+static void a_lower_limit_is_drained_to_by_connections_that_there_are(void **state)
+{
+    struct net_options o = NET_OPTIONS_DEFAULT;
+    struct rig *r = rig_default();
+    int fd = rig_stream(r);
+
+    (void)state;
+    o.out_bytes_max = 1u << 20;
+    net_set_options(r->net[0], &o);
+    send_stream(r->probe.conn, 2u << 20); /* above half of the new limit, below half of the old */
+    rig_turn(r, 3);
+    hear_stream(r, fd, 2u << 20);
+    assert_int_equal(r->probe.drains, 1);
+    close(fd);
+    rig_free(r);
+}
+
+static void a_protocol_may_want_to_hear_earlier(void **state)
+{
+    struct rig *r = rig_default();
+    int fd = rig_stream(r);
+
+    (void)state;
+    r->probe.conn->drain_at = 64u << 10;
+    assert_int_equal(conn_drain_at(r->probe.conn), 64u << 10);
+    send_stream(r->probe.conn, 1u << 20);
+    rig_turn(r, 3);
+    assert_int_equal(r->probe.drains, 0);
+    hear_stream(r, fd, 1u << 20);
+    assert_int_equal(r->probe.drains, 1);
+    close(fd);
+    rig_free(r);
+}
+
 static void send_more(struct probe *p, struct conn *c)
 {
     if (p->drains == 1) assert_int_equal(conn_send(c, BYTES("more")), 0);
@@ -363,6 +398,8 @@ int main(void)
         cmocka_unit_test(shared_bytes_are_released_once_when_the_peer_has_gone),
         cmocka_unit_test(a_failed_send_closes_as_a_reset),
         cmocka_unit_test(the_protocol_hears_when_the_queue_has_drained),
+        cmocka_unit_test(a_lower_limit_is_drained_to_by_connections_that_there_are),
+        cmocka_unit_test(a_protocol_may_want_to_hear_earlier),
         cmocka_unit_test(what_is_sent_while_draining_leaves_too),
         cmocka_unit_test(a_closing_connection_takes_no_more_output),
         cmocka_unit_test(without_memory_for_output_the_connection_closes),
