@@ -7,9 +7,9 @@ import resource
 import signal
 import sys
 
-from . import (generators, measure_callgrind, measure_connects, measure_cores, measure_idle,
-               measure_retained, measure_rings, measure_speed, measure_subs, measure_transports,
-               scenarios)
+from . import (generators, measure_callgrind, measure_connects, measure_cores, measure_hostile,
+               measure_idle, measure_retained, measure_rings, measure_speed, measure_subs,
+               measure_transports, scenarios)
 from .session import Session, Trouble
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -21,6 +21,7 @@ MEASUREMENTS = {
     "callgrind": measure_callgrind,
     "idle": measure_idle,
     "connects": measure_connects,
+    "hostile": measure_hostile,
     "retained": measure_retained,
     "subs": measure_subs,
     "rings": measure_rings,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A child process: pinned, watched through /proc, ended by its process id."""
 
+import contextlib
 import os
 import random
 import signal
@@ -26,22 +27,31 @@ def free_port():
     raise OSError("no free port")
 
 
-def pinned(cpus):
-    """What a child does before it becomes the program: stay on `cpus`, if there are such."""
+def pinned(cpus, first=False):
+    """What a child does before it becomes the program: stay on `cpus`, if there are such, and go
+    before all others there, if it is to and may."""
     wanted = set(cpus) & os.sched_getaffinity(0)
-    return (lambda: os.sched_setaffinity(0, wanted)) if wanted else None
+
+    def prepare():
+        if wanted:
+            os.sched_setaffinity(0, wanted)
+        if first:
+            with contextlib.suppress(PermissionError):
+                os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+
+    return prepare
 
 
 class Child:
     """A broker: a program that listens on a port until it is told to end."""
 
-    def __init__(self, name, command, port, cpus):
+    def __init__(self, name, command, port, cpus, first=False):
         self.name = name
         self.port = port
         self.stderr = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=self.stderr, preexec_fn=pinned(cpus))
+            stderr=self.stderr, preexec_fn=pinned(cpus, first))
 
     @property
     def pid(self):
@@ -98,12 +108,13 @@ class Child:
         return self.process.returncode
 
 
-def run(command, cpus, timeout_s):
+def run(command, cpus, timeout_s, first=False):
     """Runs a program to its end. (stdout, share of a CPU that it used); OSError if it failed."""
     began = time.monotonic()
     before = os.times()
     p = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=pinned(cpus))
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         preexec_fn=pinned(cpus, first))
     try:
         out, err = p.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:

@@ -6,7 +6,7 @@
 
 enum {
     NET_HEADROOM = 4096,   /* up to this much unread input is copied in front of the next read */
-    NET_ACCEPT_MAX = 64,   /* connections accepted per listener and turn */
+    NET_ACCEPT_MAX = 8,    /* connections accepted per listener and turn: some 25 us each */
     NET_BACKLOG = 4096,    /* the kernel cuts it to net.core.somaxconn */
     NET_LIFT_CHUNK = 1024, /* table slots looked at per turn for debts to lift */
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "net/net_internal.h"
 #include "unit/net/rig.h"
 
 #include <fcntl.h>
@@ -65,8 +66,8 @@ static void a_burst_is_accepted_over_several_turns(void **state)
     for (int i = 0; i < BURST; i++)
         fd[i] = rig_connect(r);
     rig_turn(r, 1);
-    assert_int_equal(r->probe.opens, 64);
-    rig_turn(r, 3);
+    assert_int_equal(r->probe.opens, NET_ACCEPT_MAX);
+    rig_turn(r, BURST / NET_ACCEPT_MAX + 1);
     assert_int_equal(r->probe.opens, BURST);
     for (int i = 0; i < BURST; i++)
         close(fd[i]);
