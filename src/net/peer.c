@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdio.h>
+#include "net/peer.h"
 
-#include "net/net_internal.h"
+#include <stdio.h>
+#include <string.h>
 
 /* ::ffff:0:0/96, where IPv4 lives in IPv6 (RFC 4291, section 2.5.5.2). */
 static const uint8_t v4_prefix[12] = {[10] = 0xFF, [11] = 0xFF};
@@ -50,10 +51,21 @@ const char *peer_text(const struct peer *p, char out[PEER_TEXT])
     static const uint8_t none[16];
 
     if (p->port == 0 && memcmp(p->ip, none, sizeof none) == 0) {
-        snprintf(out, PEER_TEXT, "local");
+        if (p->user)
+            snprintf(out, PEER_TEXT, "unix(uid=%u)", p->user - 1);
+        else
+            snprintf(out, PEER_TEXT, "unix");
         return out;
     }
     bool v4 = memcmp(p->ip, v4_prefix, sizeof v4_prefix) == 0;
     struct sock_addr a = v4 ? v4_addr(p) : v6_addr(p);
     return sock_addr_text(&a, out);
+}
+
+bool peer_is_in(const struct peer *p, const struct peer_net *net)
+{
+    unsigned whole = net->bits / 8, rest = net->bits % 8;
+
+    if (memcmp(p->ip, net->ip, whole) != 0) return false;
+    return rest == 0 || ((p->ip[whole] ^ net->ip[whole]) & 0xFF00u >> rest & 0xFF) == 0;
 }
