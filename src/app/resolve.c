@@ -15,6 +15,11 @@ int resolve_host(struct sock_addr *a, unsigned max, const char *host, const char
     uint64_t number;
     unsigned n = 0;
 
+    if (strncmp(host, "unix:", 5) == 0) {
+        if (sock_addr_parse(&a[0], host) == 0) return 1;
+        snprintf(error, RESOLVE_ERROR, "\"%.100s\" is not unix: and a path from /", host);
+        return -ERR_INVALID;
+    }
     if (number_parse(NUMBER_COUNT, port, &number) < 0 || number < 1 || number > 65535) {
         snprintf(error, RESOLVE_ERROR, "\"%.40s\" is not a port from 1 to 65535", port);
         return -ERR_INVALID;

@@ -7,8 +7,8 @@
 
 enum { RESOLVE_ERROR = 192 };
 
-/* Up to `max` addresses of `host` (a name or an address), best first. May block. How many, or
- * -ERR_ABSENT, -ERR_INVALID with a sentence in error[RESOLVE_ERROR]. */
+/* Up to `max` addresses of `host` (a name, an address, or "unix:" and a path), best first. May
+ * block. How many, or -ERR_ABSENT, -ERR_INVALID with a sentence in error[RESOLVE_ERROR]. */
 int resolve_host(struct sock_addr *a, unsigned max, const char *host, const char *port,
                  char *error);
 

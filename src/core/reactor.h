@@ -20,6 +20,7 @@ struct watch {
     int fd;
     uint8_t wants; /* READY_READ | READY_WRITE, as the reactor has it now */
     bool registered;
+    bool shared; /* others watch the same socket: wakes one of them, not all (reading only) */
     uint16_t batch_pos; /* reactor's own: place in the batch being dispatched, plus 1 */
     ready_fn *on_ready;
 };

@@ -51,6 +51,7 @@ static int control(struct reactor *r, int op, struct watch *w, unsigned wants)
     struct epoll_event e = {.data.ptr = w};
     if (wants & READY_READ) e.events |= EPOLLIN;
     if (wants & READY_WRITE) e.events |= EPOLLOUT;
+    if (w->shared && op == EPOLL_CTL_ADD) e.events |= EPOLLEXCLUSIVE;
     if (epoll_ctl(r->fd, op, w->fd, &e) < 0) return -err_from_errno(errno);
     w->wants = (uint8_t)wants;
     return 0;
@@ -66,12 +67,6 @@ int reactor_add(struct reactor *r, struct watch *w, unsigned wants)
     return 0;
 }
 
-int reactor_set(struct reactor *r, struct watch *w, unsigned wants)
-{
-    ASSERT(w->registered);
-    return wants == w->wants ? 0 : control(r, EPOLL_CTL_MOD, w, wants);
-}
-
 void reactor_del(struct reactor *r, struct watch *w)
 {
     if (!w->registered) return;
@@ -81,6 +76,15 @@ void reactor_del(struct reactor *r, struct watch *w)
     w->registered = false;
     if (w->batch_pos) r->batch[w->batch_pos - 1].data.ptr = NULL;
     w->batch_pos = 0;
+}
+
+int reactor_set(struct reactor *r, struct watch *w, unsigned wants)
+{
+    ASSERT(w->registered || w->shared);
+    if (w->registered && wants == w->wants) return 0;
+    if (!w->shared) return control(r, EPOLL_CTL_MOD, w, wants);
+    reactor_del(r, w); /* the kernel changes nothing on an exclusive watch */
+    return reactor_add(r, w, wants);
 }
 
 /* Rounded up, so that a timer is due when we wake for it. */

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 struct sock_addr {
@@ -18,9 +19,10 @@ struct sock_addr {
     socklen_t len;
 };
 
-enum { SOCK_ADDR_TEXT = 64 };
+enum { SOCK_ADDR_TEXT = 128 };
 
-/* Reads "127.0.0.1:1883", "[::1]:1883" or "*:1883" (any, both families). -ERR_INVALID. */
+/* Reads "127.0.0.1:1883", "[::1]:1883", "*:1883" (any, both families) or "unix:/run/a.sock".
+ * -ERR_INVALID. */
 int sock_addr_parse(struct sock_addr *a, const char *text);
 
 /* Writes it back the same way into `out` of SOCK_ADDR_TEXT bytes; returns out. */
@@ -29,6 +31,26 @@ const char *sock_addr_text(const struct sock_addr *a, char *out);
 /* A listening socket with SO_REUSEPORT, so that every core has its own. Returns
  * the file descriptor; -ERR_BUSY if the port is taken, -ERR_DENIED, -ERR_OS. */
 int sock_listen(const struct sock_addr *a, int backlog);
+
+/* A file that is a listening socket, of which there can be only one: all cores share it. */
+struct sock_file {
+    int fd;
+    struct sock_addr addr;
+    dev_t device; /* which file it is, so that nobody else's is removed */
+    ino_t inode;
+};
+
+/* Makes it with `mode` and, unless that is -1, group `gid`; at no time can more connect than that
+ * allows. What an ended process has left at its place is replaced. Returns 0; -ERR_BUSY if
+ * somebody listens there, -ERR_EXISTS if it is no socket, -ERR_X. */
+int sock_file_open(struct sock_file *f, const struct sock_addr *a, mode_t mode, gid_t gid);
+
+/* Removes the file, if it is still the one that was made: nobody finds it any more. */
+void sock_file_unlink(struct sock_file *f);
+void sock_file_close(struct sock_file *f); /* and that too */
+
+/* The user id of the process at the other end of a Unix socket. -ERR_OS. */
+int64_t sock_uid(int fd);
 
 /* The address a listening socket got (port 0 asks the kernel for one). */
 int sock_local(int fd, struct sock_addr *a);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "base/err.h"
 #include "core/sock.h"
@@ -37,9 +38,23 @@ static void set_v4(struct sock_addr *a, struct in_addr ip, int port)
     a->len = sizeof in;
 }
 
+/* A path from the root, so that it means the same wherever the broker was started. */
+static int parse_unix(struct sock_addr *a, const char *path)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    size_t n = strlen(path);
+
+    if (path[0] != '/' || path[n - 1] == '/' || n >= sizeof un.sun_path) return -ERR_INVALID;
+    memcpy(un.sun_path, path, n + 1);
+    memcpy(&a->ss, &un, sizeof un);
+    a->len = sizeof un;
+    return 0;
+}
+
 int sock_addr_parse(struct sock_addr *a, const char *text)
 {
     *a = (struct sock_addr){0};
+    if (strncmp(text, "unix:", 5) == 0) return parse_unix(a, text + 5);
     const char *colon = strrchr(text, ':');
     if (!colon) return -ERR_INVALID;
     int port = parse_port(colon + 1);
@@ -71,6 +86,7 @@ const char *sock_addr_text(const struct sock_addr *a, char *out)
     char host[INET6_ADDRSTRLEN] = "";
     struct sockaddr_in in;
     struct sockaddr_in6 in6;
+    struct sockaddr_un un;
 
     snprintf(out, SOCK_ADDR_TEXT, "?");
     if (a->ss.ss_family == AF_INET) {
@@ -85,6 +101,9 @@ const char *sock_addr_text(const struct sock_addr *a, char *out)
             snprintf(out, SOCK_ADDR_TEXT, "*:%u", port);
         else
             snprintf(out, SOCK_ADDR_TEXT, "[%s]:%u", host, port);
+    } else if (a->ss.ss_family == AF_UNIX) {
+        memcpy(&un, &a->ss, sizeof un);
+        snprintf(out, SOCK_ADDR_TEXT, "unix:%.*s", (int)sizeof un.sun_path, un.sun_path);
     }
     return out;
 }

@@ -40,6 +40,13 @@ static int admit(struct net *n, struct conn *c)
     return err;
 }
 
+static bool may_speak_for_others(const struct proxy_options *o, const struct peer *p)
+{
+    for (unsigned i = 0; i < o->nfrom; i++)
+        if (peer_is_in(p, &o->from[i])) return true;
+    return false;
+}
+
 /* What the listener asks for, or what has moved with the connection. */
 static int find_transport(struct net *n, const struct conn_origin *o, struct transport **t)
 {
@@ -47,9 +54,25 @@ static int find_transport(struct net *n, const struct conn_origin *o, struct tra
     int err = 0;
 
     *t = o->transport;
-    if (o->moved || (!l->ws && !atomic_load_explicit(&l->tls, memory_order_relaxed))) return 0;
+    if (o->moved) return 0;
+    if (l->proxy && !may_speak_for_others(l->proxy, &o->peer)) {
+        count(&n->core->counters, C_proxy_refused);
+        return -ERR_DENIED;
+    }
+    bool tls = atomic_load_explicit(&l->tls, memory_order_relaxed);
+    if (!l->ws && !tls && !l->proxy) return 0;
     *t = transport_new(n, l, &err);
     return *t ? 0 : err;
+}
+
+void conn_begin(struct conn *c, bool moved, uint64_t note)
+{
+    int err = c->proto->on_open(c, moved, note);
+
+    if (err < 0)
+        conn_close(c, err);
+    else
+        c->flags |= CONN_OPEN;
 }
 
 struct conn *conn_new(struct net *n, const struct conn_origin *o, int *err)
@@ -76,11 +99,7 @@ struct conn *conn_new(struct net *n, const struct conn_origin *o, int *err)
 
     count(&n->core->counters, C_connections);
     if (transport) transport_start(transport, c);
-    *err = c->proto->on_open(c, o->moved, o->note);
-    if (*err < 0)
-        conn_close(c, *err);
-    else
-        c->flags |= CONN_OPEN;
+    if (!transport || !transport->proxy) conn_begin(c, o->moved, o->note);
     *err = 0;
     return c;
 

@@ -17,9 +17,9 @@
 
 #include "base/bytes.h"
 #include "core/reactor.h"
-#include "core/sock.h"
 #include "core/wheel.h"
 #include "net/outq.h"
+#include "net/peer.h"
 
 struct conn;
 struct net;
@@ -30,7 +30,7 @@ struct transport;
 struct proto {
     const char *name;
 
-    /* A new connection, or one that was handed over (`moved`: `note` is what
+    /* A new connection whose peer is known, or one that was handed over (`moved`: `note` is what
      * conn_hand_over was given; its unread bytes follow through on_bytes).
      * Sets conn->state. -ERR_X closes, and then on_close is not called. */
     int (*on_open)(struct conn *c, bool moved, uint64_t note);
@@ -52,12 +52,6 @@ struct proto {
     /* The connection is going: `why` is 0 (we closed), or -ERR_CLOSED, -ERR_RESET,
      * or what on_bytes returned. Frees conn->state; must not send. */
     void (*on_close)(struct conn *c, int why);
-};
-
-/* Who is at the other end, small. */
-struct peer {
-    uint8_t ip[16]; /* IPv4 as ::ffff:a.b.c.d; zeros for none */
-    uint16_t port;
 };
 
 struct conn {

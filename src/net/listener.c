@@ -10,6 +10,11 @@
 
 enum { SHUT_S = 1 };
 
+static const char *reason(int why)
+{
+    return why == -ERR_DENIED ? "proxy_from of this listener does not list it" : err_text(why);
+}
+
 void refuse(struct net *n, const struct peer *peer, int why)
 {
     struct core *core = n->core;
@@ -17,7 +22,7 @@ void refuse(struct net *n, const struct peer *peer, int why)
 
     count(&core->counters, C_connections_refused);
     LOG(&core->log, LOG_WARN, "connection_refused", F_STR("peer", peer_text(peer, text)),
-        F_STR("reason", err_text(why)), F_U64("connections", n->conns.used));
+        F_STR("reason", reason(why)), F_U64("connections", n->conns.used));
 }
 
 /* Takes the next client with the reserved file descriptor, and shows it out. False: none. */
@@ -41,7 +46,8 @@ static void door_shut(struct door *d)
 {
     struct core *core = d->net->core;
 
-    if (reactor_set(core->reactor, &d->watch, 0) < 0) return; /* tried again in the next turn */
+    int err = reactor_set(core->reactor, &d->watch, 0);
+    if (err < 0 && d->watch.registered) return; /* tried again in the next turn */
     wheel_arm(&core->wheel, &d->reopen, core_now_s(core) + SHUT_S);
 }
 
@@ -70,6 +76,10 @@ static void welcome(struct door *d, int fd, const struct sock_addr *from)
     struct conn_origin o = {.listener = d->listener, .fd = fd, .peer = peer_of(from)};
     int err;
 
+    if (d->listener->file) {
+        int64_t uid = sock_uid(fd);
+        o.peer.user = uid < 0 ? 0 : (uint32_t)uid + 1;
+    }
     if (conn_new(d->net, &o, &err)) count(&d->net->core->counters, C_connections_accepted);
 }
 
@@ -102,20 +112,20 @@ int net_listen(struct net *n, struct listener *l)
 {
     if (n->ndoors == NET_LISTENERS_MAX) return -ERR_FULL;
 
-    int fd = sock_listen(&l->addr, NET_BACKLOG);
+    int fd = l->file ? l->file->fd : sock_listen(&l->addr, NET_BACKLOG);
     if (fd < 0) return fd;
 
     struct door *d = &n->door[n->ndoors];
     *d = (struct door){
-        .watch = {.fd = fd, .on_ready = on_knock},
+        .watch = {.fd = fd, .on_ready = on_knock, .shared = l->file},
         .reopen = {.fire = on_reopen},
         .listener = l,
         .net = n,
     };
-    int err = has_port(&l->addr) ? 0 : sock_local(fd, &l->addr);
+    int err = l->file || has_port(&l->addr) ? 0 : sock_local(fd, &l->addr);
     if (err >= 0) err = reactor_add(n->core->reactor, &d->watch, READY_READ);
     if (err < 0) {
-        sock_close(fd);
+        if (!l->file) sock_close(fd);
         return err;
     }
     n->ndoors++;
@@ -128,7 +138,7 @@ static void door_close(struct door *d)
 
     wheel_cancel(&core->wheel, &d->reopen);
     reactor_del(core->reactor, &d->watch);
-    sock_close(d->watch.fd);
+    if (!d->listener->file) sock_close(d->watch.fd);
     d->watch.fd = -1;
 }
 

@@ -12,6 +12,7 @@
 
 #include "core/core.h"
 #include "net/conn.h"
+#include "net/proxy.h"
 #include "net/tls.h"
 #include "net/ws.h"
 
@@ -31,14 +32,23 @@ struct net_options {
         .debt_core_bytes_max = 64u << 20, .read_bytes = 256u << 10, .handshakes_max = 4096,        \
     }
 
+/* Who may say, in a PROXY header, for whom it connects. */
+enum { PROXY_FROM_MAX = 16 };
+struct proxy_options {
+    struct peer_net from[PROXY_FROM_MAX];
+    unsigned nfrom;
+};
+
 /* One configured address; shared by all cores, read-only while they run. */
 struct listener {
     struct sock_addr addr;
     const struct proto *proto;
     void *proto_ctx; /* the protocol's own, for this listener; on_open finds it here */
     unsigned index;
+    const struct sock_file *file; /* a Unix socket, made already; NULL: each core makes its own */
     _Atomic(const struct tls_context *) tls; /* NULL: none; may be replaced while it is in use */
     const struct ws_options *ws;             /* NULL: the protocol is not inside a WebSocket */
+    const struct proxy_options *proxy;       /* a PROXY header comes first; NULL: never */
     bool stays; /* goes on while other listeners drain: the administrator's */
 };
 
@@ -100,5 +110,5 @@ void *net_ctx(const struct net *n);
 unsigned net_connections(const struct net *n);
 const struct net_options *net_options(const struct net *n);
 
-/* Calls `fn` for every open connection; fn may close it. */
+/* Calls `fn` for every connection; fn may close it. One without CONN_OPEN has no state yet. */
 void net_each(struct net *n, void (*fn)(struct conn *c, void *arg), void *arg);

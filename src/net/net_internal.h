@@ -80,10 +80,13 @@ struct conn_origin {
     struct transport *transport; /* of one that has moved; taken */
 };
 
-/* Makes a connection and opens its protocol. NULL with *err if it could not
- * be made; it may also be closing already. */
+/* Makes a connection and opens its protocol, unless a proxy has yet to say whose it is. NULL with
+ * *err if it could not be made; it may also be closing already. */
 struct conn *conn_new(struct net *n, const struct conn_origin *o, int *err);
 unsigned conn_bury_dead(struct net *n);
+
+/* Opens its protocol: at birth, or once it is known who the peer is. */
+void conn_begin(struct conn *c, bool moved, uint64_t note);
 
 /* Tells the reactor what the connection's flags say. */
 void conn_rearm(struct conn *c);
@@ -131,10 +134,3 @@ unsigned debt_lift(struct net *n);
 
 void refuse(struct net *n, const struct peer *peer, int why);
 void doors_reopen(struct net *n); /* a file descriptor has become free */
-
-/* ---- peer.c ----------------------------------------------------------------------- */
-
-enum { PEER_TEXT = SOCK_ADDR_TEXT };
-
-struct peer peer_of(const struct sock_addr *a);
-const char *peer_text(const struct peer *p, char out[PEER_TEXT]);

@@ -41,9 +41,10 @@ struct transport *transport_new(struct net *n, struct listener *l, int *err)
     *err = -ERR_NOMEM;
     struct transport *t = calloc(1, sizeof *t);
     if (!t) return NULL;
+    if (l->proxy) t->proxy = calloc(1, sizeof *t->proxy);
     if (x) t->tls = tls_new(x);
     if (l->ws) t->ws = ws_new(l->ws);
-    if ((x && !t->tls) || (l->ws && !t->ws)) transport_free(&t, NULL);
+    if ((l->proxy && !t->proxy) || (x && !t->tls) || (l->ws && !t->ws)) transport_free(&t, NULL);
     return t;
 }
 
@@ -67,6 +68,7 @@ void transport_free(struct transport **tp, struct net *n)
     ASSERT(t->sealed.head == NULL);
     tls_free(&t->tls);
     ws_free(&t->ws);
+    free(t->proxy);
     free(t);
 }
 
@@ -268,8 +270,8 @@ void transport_attach(struct conn *c, struct bytes sealed)
 
 /* ---- in --------------------------------------------------------------------------------- */
 
-/* The records at room->in opened into in_buf. Returns the bytes of plaintext. */
-static size_t open_records(struct conn *c, size_t n, uint8_t *out)
+/* Records opened into in_buf. Returns the bytes of plaintext. */
+static size_t open_records(struct conn *c, struct bytes in, uint8_t *out)
 {
     struct transport *t = c->transport;
     struct transport_room *room = c->net->room;
@@ -277,7 +279,7 @@ static size_t open_records(struct conn *c, size_t n, uint8_t *out)
     bool was_open = tls_is_open(t->tls);
     int end = 0;
 
-    size_t got = tls_read(t->tls, bytes_of(room->in, n), out, &say, &end);
+    size_t got = tls_read(t->tls, in, out, &say, &end);
     if (wr_len(&say) > 0) {
         if (!keep(c, bytes_of(say.start, wr_len(&say)))) end = -ERR_NOMEM;
         if (!(c->flags & (CONN_FLUSH | CONN_WANT_WRITE))) conn_flush_later(c);
@@ -314,7 +316,8 @@ static void note_open(struct conn *c)
 {
     struct transport *t = c->transport;
 
-    if (t->open || (t->tls && !tls_is_open(t->tls)) || (t->ws && !ws_is_open(t->ws))) return;
+    if (t->open || t->proxy || (t->tls && !tls_is_open(t->tls)) || (t->ws && !ws_is_open(t->ws)))
+        return;
     t->open = true;
     stop_clock(t, c->net);
 }
@@ -328,11 +331,47 @@ void transport_settle(struct conn *c)
     conn_close(c, t->end);
 }
 
+/* What a proxy says of the peer. Returns the bytes it said it with; when it has said all, the
+ * protocol is opened, or the connection closed. */
+static size_t hear_proxy(struct conn *c, struct bytes in)
+{
+    struct transport *t = c->transport;
+    char peer[PEER_TEXT];
+    size_t used = proxy_read(t->proxy, in);
+
+    if (t->proxy->state == PROXY_BAD) {
+        count(&c->net->core->counters, C_proxy_refused);
+        LOG(&c->net->core->log, LOG_WARN, "proxy_header_refused",
+            F_STR("peer", peer_text(&c->peer, peer)), F_STR("reason", t->proxy->why));
+        conn_close(c, -ERR_MALFORMED);
+    } else if (t->proxy->state == PROXY_DONE) {
+        if (t->proxy->known) c->peer = t->proxy->source;
+        free(t->proxy);
+        t->proxy = NULL;
+        conn_begin(c, false, 0);
+    }
+    return used;
+}
+
+/* Opens the `n` bytes at `in`, which lie in the room or behind the headroom, and hands them to
+ * the protocol. */
+static void open_bytes(struct conn *c, uint8_t *in, size_t n)
+{
+    struct transport *t = c->transport;
+    uint8_t *at = t->tls ? c->net->in_buf + NET_HEADROOM : in;
+
+    if (t->tls) n = open_records(c, bytes_of(in, n), at);
+    if (t->ws) n = open_frames(c, at, n);
+    note_open(c);
+    if (n > 0 && t->open) conn_take(c, at, n);
+    transport_settle(c);
+}
+
 void transport_read(struct conn *c)
 {
     struct transport *t = c->transport;
     struct net *n = c->net;
-    uint8_t *at = n->in_buf + NET_HEADROOM;
+    size_t used = 0;
 
     if (t->end) return; /* only what is here already still counts */
     if (t->tls && !tls_is_open(t->tls) && n->steps++ >= STEPS_MAX) return; /* the next turn */
@@ -340,12 +379,16 @@ void transport_read(struct conn *c)
         conn_close(c, -ERR_NOMEM);
         return;
     }
-    long got = conn_recv(c, t->tls ? n->room->in : at, n->options.read_bytes);
+    uint8_t *in = t->tls ? n->room->in : n->in_buf + NET_HEADROOM;
+    long got = conn_recv(c, in, n->options.read_bytes);
     if (got <= 0) return;
-    size_t len = (size_t)got;
-    if (t->tls) len = open_records(c, len, at);
-    if (t->ws) len = open_frames(c, at, len);
-    note_open(c);
-    if (len > 0 && t->open) conn_take(c, at, len);
-    transport_settle(c);
+    if (t->proxy) used = hear_proxy(c, bytes_of(in, (size_t)got));
+    if (t->proxy || c->flags & CONN_CLOSING) return;
+    size_t left = (size_t)got - used;
+    if (t->tls || t->ws) {
+        if (left > 0) open_bytes(c, in + used, left);
+        return;
+    }
+    transport_free(&c->transport, n); /* from here on it is plain */
+    if (left > 0) conn_take(c, in + used, left);
 }

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* transport.h -- what lies between a connection's socket and its protocol: TLS, WebSocket, or
- * the one in the other.
+/* transport.h -- what lies between a connection's socket and its protocol: a proxy's header,
+ * TLS, WebSocket, or one in another.
  *
- *     socket > [TLS] > [WebSocket] > protocol > out-queue > [WebSocket] > [TLS] > socket
+ *     socket > [PROXY] > [TLS] > [WebSocket] > protocol > out-queue > [WebSocket] > [TLS] > socket
  *
  * Input is opened in the core's buffers and reaches the protocol as one run of bytes, as if
  * it had been read so. Output is sealed once per turn: all frames that were queued become one
  * WebSocket frame and, up to 64 KiB, as few TLS records as hold it. What the socket does not
  * take then waits as it is; nothing more is sealed while much of it waits.
  *
+ * While a proxy's header is to come, nobody knows who the peer is, and the protocol is not opened.
+ * A connection that has only such a header is plain behind it.
+ *
  * malloc'd, so that it moves to another core as it is. A plain connection has none. */
 #pragma once
 
 #include "core/wheel.h"
 #include "net/outq.h"
+#include "net/proxy.h"
 #include "net/tls.h"
 #include "net/ws.h"
 
@@ -24,10 +28,11 @@ struct listener;
 enum { HANDSHAKE_S = 5 };
 
 struct transport {
-    struct tls *tls;    /* NULL: none */
-    struct ws *ws;      /* NULL: none */
-    struct outq sealed; /* what the socket did not take; memory of the core */
-    struct timer limit; /* armed until `open` */
+    struct proxy *proxy; /* NULL: none, or all of its header has come */
+    struct tls *tls;     /* NULL: none */
+    struct ws *ws;       /* NULL: none */
+    struct outq sealed;  /* what the socket did not take; memory of the core */
+    struct timer limit;  /* armed until `open` */
     struct conn *conn;
     int16_t end;  /* not 0: close for that reason when the protocol has taken all its bytes */
     bool open;    /* handshakes are done: the protocol's bytes may pass */

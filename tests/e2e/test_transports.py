@@ -4,13 +4,16 @@
 import json
 import os
 import signal
+import socket
 import ssl
+import stat
 import subprocess
 
 from lib import mosquitto
 from lib.broker import Broker, free_port
 from lib.claims import Failed, claim, eventually, holds, same
 from lib.client import V5, V311, Client
+from lib.proxy import Proxy, header_v1, header_v2
 
 SECURE = ("tls", "wss")
 
@@ -48,10 +51,11 @@ class Authority:
         return self.file(f"{name}.pem"), self.file(f"{name}.key")
 
 
-def start(t, authority, transport, cores=2, more=""):
-    """A Pinion with one listener of that transport."""
+def start(t, authority, transport, cores=2, more="", keys=""):
+    """A Pinion with one listener of that transport; `more` is of its tls, `keys` its own."""
     port = free_port()
     text = f"cores: {cores}\nlisteners:\n  - address: 127.0.0.1:{port}\n    transport: {transport}\n"
+    text += keys
     if transport in SECURE:
         certificate, key = authority.issue("server", "localhost")
         text += f"    tls:\n      certificate: {certificate}\n      key: {key}\n{more}"
@@ -142,3 +146,114 @@ def certificates_are_read_again_on_hup_and_nobody_is_dropped(t):
     eventually("a line in the log", lambda: "reload_refused" in broker.text())
     client(t, "pub", authority, broker, "tls").publish(t.topic("a"), b"still here", 1)
     sub.wait_heard(1)
+
+
+PROXIED = "    proxy_protocol: required\n    anonymous: yes\n"
+HEADERS = {"v1": header_v1, "v2": header_v2}
+SOURCES = {"192.0.2.7:4711": ("192.0.2.7", 4711), "[2001:db8::7]:4711": ("2001:db8::7", 4711)}
+
+
+@claim(cores=(0,), transport=("tcp", "tls", "ws", "wss"), header=("v1", "v2"))
+def behind_a_proxy_clients_are_known_by_their_own_address(t, transport, header):
+    authority = Authority(t)
+    broker = start(t, authority, transport, keys=PROXIED)
+    for text, source in SOURCES.items():
+        target = (broker.host, broker.port)
+        ours = ("::1" if ":" in source[0] else broker.host, broker.port)
+        proxy = t.keep(Proxy(target, HEADERS[header](source, ours)))
+        sub = client(t, f"sub{text}", authority, proxy, transport)
+        sub.subscribe(t.topic("a"), 1)
+        sub.publish(t.topic("a"), text.encode(), 1)
+        sub.wait_heard(1)
+        sub.close()
+        eventually(f"{text} in the log", lambda text=text: text in broker.text())
+
+
+def refused(broker, data, host="127.0.0.1"):
+    """Does the broker close after these bytes without an answer?"""
+    with socket.create_connection((host, broker.port), 5) as s:
+        s.settimeout(10)
+        try:
+            s.sendall(data)
+            return s.recv(1) == b""
+        except ConnectionError:
+            return True
+
+
+@claim(cores=(0,))
+def nobody_comes_in_without_the_header_or_with_a_wrong_one(t):
+    authority = Authority(t)
+    broker = start(t, authority, "tcp", keys=PROXIED)
+    hello = b"\x10\x0f\0\4MQTT\4\2\0\x3c\0\3abc"
+    good = header_v2(("192.0.2.7", 1), ("127.0.0.1", 2))
+    holds("without a header", refused(broker, hello))
+    holds("with a wrong checksum", refused(broker, good[:-1] + bytes([good[-1] ^ 1]) + hello))
+    holds("a silent one is not waited for", refused(broker, good[:20]))
+    eventually("why in the log", lambda: "no PROXY header" in broker.text()
+               and "the checksum is wrong" in broker.text())
+
+
+@claim(cores=(0,))
+def only_the_proxies_that_are_listed_may_speak_for_others(t):
+    authority = Authority(t)
+    broker = start(t, authority, "tcp", keys=PROXIED + "    proxy_from: [192.0.2.1]\n")
+    hello = b"\x10\x0f\0\4MQTT\4\2\0\x3c\0\3abc"
+    holds("refused", refused(broker, header_v1(("192.0.2.7", 1), ("127.0.0.1", 2)) + hello))
+    eventually("the setting is named", lambda: "proxy_from" in broker.text())
+
+
+@claim(cores=(0,))
+def behind_a_proxy_nobody_is_taken_for_local(t):
+    authority = Authority(t)
+    broker = start(t, authority, "tcp", keys="    proxy_protocol: required\n")
+    proxy = t.keep(Proxy((broker.host, broker.port),
+                         header_v1(("127.0.0.1", 4711), ("127.0.0.1", broker.port))))
+    done = mosquitto.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(proxy.port), "-t", "a",
+                          "-m", "b", "-q", "1"])
+    holds("an anonymous client is refused", done.returncode != 0)
+
+
+def start_unix(t, folder, cores=4, more=""):
+    """A Pinion with a Unix socket; (broker, path)."""
+    path, port = os.path.join(folder, "mqtt.sock"), free_port()
+    config = os.path.join(folder, "pinion.yaml")
+    with open(config, "w", encoding="ascii") as out:
+        out.write(f"cores: {cores}\nlisteners:\n  - address: unix:{path}\n{more}"
+                  f"  - address: 127.0.0.1:{port}\n")
+    log = os.path.join(folder, "pinion.log")
+    return t.keep(Broker([t.pinion, "serve", "--config", config], port, log)), path
+
+
+@claim(cores=(0,))
+def clients_come_in_by_a_unix_socket(t):
+    broker, path = start_unix(t, Authority(t).folder, more="    mode: '0600'\n")
+    same("mode", stat.S_IMODE(os.stat(path).st_mode), 0o600)
+    sub = t.keep(Client(t, "sub", V311, broker=broker).open())
+    sub.subscribe(t.topic("#"), 1)
+    for i in range(8):
+        done = mosquitto.run(["mosquitto_pub", "--unix", path, "-t", t.topic(f"{i}"), "-m", "x",
+                              "-q", "1"])
+        same("mosquitto_pub", done.returncode, 0)
+    subprocess.run([t.pinion, "pub", "-h", f"unix:{path}", "-q", "1", t.topic("p"), "x"],
+                   check=True, timeout=20)
+    sub.wait_heard(9)
+    eventually("the user in the log", lambda: f"unix(uid={os.getuid()})" in broker.text())
+    status, _ = broker.terminate()
+    same("exit status", status, 0)
+    holds("the socket is gone", not os.path.exists(path))
+
+
+@claim(cores=(0,))
+def a_unix_socket_is_taken_over_only_from_the_dead(t):
+    folder = Authority(t).folder
+    broker, path = start_unix(t, folder)
+    other = subprocess.run([t.pinion, "serve", "--set", f"listeners=unix:{path}"],
+                           capture_output=True, text=True, timeout=20, check=False)
+    same("exit status of a second broker", other.returncode, 3)
+    holds("it says why", "another program listens there" in other.stderr)
+    broker.process.kill()
+    broker.wait(5)
+    holds("the socket was left", os.path.exists(path))
+    start_unix(t, folder)
+    subprocess.run([t.pinion, "pub", "-h", f"unix:{path}", "-q", "1", "a", "b"], check=True,
+                   timeout=20)

@@ -90,6 +90,12 @@ long sock_send(int fd, const struct iovec *iov, int n)
     return sent ? sent : -ERR_AGAIN;
 }
 
+int64_t sock_uid(int fd)
+{
+    (void)fd;
+    return -ERR_UNSUPPORTED;
+}
+
 int sock_shutdown(int fd)
 {
     struct end *e = end_at(fd);

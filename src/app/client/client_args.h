@@ -24,7 +24,7 @@ enum client_arg {
 };
 
 #define CLIENT_ARG_ROWS                                                                            \
-    [CLIENT_HOST] = {'h', "host", "HOST", "the broker (localhost)"},                               \
+    [CLIENT_HOST] = {'h', "host", "HOST", "the broker (localhost), or unix:PATH"},                 \
     [CLIENT_PORT] = {'p', "port", "PORT", "its port (1883)"},                                      \
     [CLIENT_ID] = {'i', "id", "ID", "client identifier (the broker chooses one)"},                 \
     [CLIENT_USER] = {'u', "username", "NAME", "user name"},                                        \

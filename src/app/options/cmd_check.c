@@ -5,6 +5,7 @@
 
 #include "app/command.h"
 #include "app/options/config_args.h"
+#include "app/options/listen_show.h"
 #include "core/cpu.h"
 
 static void print_settings(const struct options *o)
@@ -30,39 +31,47 @@ static void print_plan(const struct cpu_plan *p)
     }
 }
 
-/* docs/configuration.md, so that it can't drift from the table. */
-static void print_markdown(void)
+static void print_introduction(void)
 {
-    char variable[OPTION_TEXT_MAX], allowed[OPTION_TEXT_MAX];
-
-    puts("# Settings\n\n"
-         "Written by `pinion check --markdown` from `src/app/options/options.def`; change that.\n\n"
-         "A setting comes from the command line (`--set KEY=VALUE`), else from its environment\n"
-         "variable, else from the YAML file (`--config FILE` or `PINION_CONFIG`), else it has its\n"
-         "default. In the file a dot is one level of nesting:\n\n"
-         "```yaml\ncores: auto\nlisteners:\n  - address: 127.0.0.1:1883\nlimits:\n"
-         "  queue_messages: 1000\n```\n\n"
-         "An entry of `listeners` says how it is reached; `tls` belongs to `tls` and `wss`,\n"
-         "`websocket` to `ws` and `wss`. All but the address, certificate and key may be left "
-         "out.\n\n"
-         "```yaml\nlisteners:\n  - address: '*:8884'\n    transport: wss  # tcp, tls, ws, wss\n"
-         "    protocol: mqtt  # or admin, with tcp and tls\n"
-         "    anonymous: no  # auto, no, yes: instead of access.anonymous\n"
-         "    connections: 1000  # clients at a time, on all cores; 0 is any number\n"
-         "    tls:\n      certificate: /etc/pinion/chain.pem\n      key: /etc/pinion/key.pem\n"
-         "      ca: /etc/pinion/clients-ca.pem\n      crl: /etc/pinion/clients.crl\n"
-         "      client_certificate: required  # none, optional, required\n"
-         "      identity: certificate  # the name in it is the user; or password\n"
-         "      min_version: '1.2'  # or 1.3\n      ciphers: ECDHE+AESGCM  # of TLS 1.2\n"
-         "      names:  # for clients that ask for another name\n"
-         "        - {certificate: other.pem, key: other.key}\n"
-         "    websocket:\n      path: /mqtt\n      origins: ['https://app.example.org']\n```\n\n"
+    puts(
+        "# Settings\n\n"
+        "Written by `pinion check --markdown` from `options.def` and `listener.def` in "
+        "`src/app/options`;\n"
+        "change those.\n\n"
+        "A setting comes from the command line (`--set KEY=VALUE`), else from its environment\n"
+        "variable, else from the YAML file (`--config FILE` or `PINION_CONFIG`), else it has its\n"
+        "default. In the file a dot is one level of nesting:\n\n"
+        "```yaml\ncores: auto\nlisteners:\n  - address: 127.0.0.1:1883\nlimits:\n"
+        "  queue_messages: 1000\n```\n\n"
+        "An entry of `listeners` says how it is reached. Only the address must be given, and with\n"
+        "`tls` and `wss` a certificate and its key. `tls` belongs to these two, `websocket` to "
+        "`ws`\n"
+        "and `wss`, `mode` and `group` to `unix:` addresses.\n\n"
+        "```yaml\nlisteners:\n  - address: '*:8884'\n    transport: wss\n"
+        "    connections: 1000\n"
+        "    tls:\n      certificate: /etc/pinion/chain.pem\n      key: /etc/pinion/key.pem\n"
+        "      ca: /etc/pinion/clients-ca.pem\n      client_certificate: required\n"
+        "      names:\n        - {certificate: other.pem, key: other.key}\n"
+        "    websocket:\n      origins: ['https://app.example.org']\n"
+        "  - address: unix:/run/pinion/mqtt.sock\n    mode: '0660'\n    group: mqtt\n"
+        "  - address: 10.0.0.5:1884\n    proxy_protocol: required\n"
+        "    proxy_from: [10.0.0.0/24]\n```\n");
+    listen_show_keys(stdout);
+    puts("\n"
          "`pinion check` shows every setting as it would be, and where its value comes from.\n\n"
          "On HUP all of it is read again: the file, and the certificates, keys and lists that it "
          "names.\nIf anything is wrong, nothing changes and the log says why. Settings whose "
          "change needs a reload\nare taken then, those that need a restart are named in the log. "
          "What a client was told when\nit connected (packet size, topic aliases) holds until it "
          "connects again.");
+}
+
+/* docs/configuration.md, so that it can't drift from the tables. */
+static void print_markdown(void)
+{
+    char variable[OPTION_TEXT_MAX], allowed[OPTION_TEXT_MAX];
+
+    print_introduction();
     for (unsigned i = 0; i < options_count(); i++) {
         const struct option *row = option_at(i);
         printf("\n## %s\n\n%s\n\n- default: %s%s%s\n- allowed: %s\n- environment: `%s`\n"
@@ -92,6 +101,7 @@ static int run(const struct command *c, int argc, char **argv)
         return EXIT_CONFIG;
     }
     print_settings(o);
+    listen_show(&o->listeners, stdout);
     if (options_check_tls(o) < 0) {
         fprintf(stderr, "pinion %s: %s\n", c->name, o->error);
         return EXIT_CONFIG;

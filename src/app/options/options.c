@@ -32,7 +32,8 @@
     WORDED(SWITCH, key_, field, initial_, "true|false", __VA_ARGS__)
 #define ADDRESSES(key_, field, initial_, ...)                                                      \
     WORDED(ADDRESSES, key_, field, initial_,                                                       \
-           "addresses such as 127.0.0.1:1883, [::1]:1883, *:1883", __VA_ARGS__)
+           "addresses such as 127.0.0.1:1883, [::1]:1883, *:1883, unix:/run/mqtt.sock",            \
+           __VA_ARGS__)
 
 static const struct option table[] = {
 #include "app/options/options.def"

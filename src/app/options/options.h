@@ -57,11 +57,14 @@ enum listen_transport { LISTEN_TCP, LISTEN_TLS, LISTEN_WS, LISTEN_WSS };
 
 /* What lies between a listener's sockets and MQTT. An empty text is none. */
 struct listen_how {
-    uint8_t protocol;         /* enum listen_protocol */
-    uint8_t transport;        /* enum listen_transport */
-    uint8_t client;           /* enum tls_client */
-    uint8_t anonymous;        /* enum door_anonymous; DOOR_AUTO: as access.anonymous says */
-    uint32_t connections_max; /* clients by it at a time; 0: any number */
+    uint8_t protocol;           /* enum listen_protocol */
+    uint8_t transport;          /* enum listen_transport */
+    uint8_t client;             /* enum tls_client */
+    uint8_t anonymous;          /* enum door_anonymous; DOOR_AUTO: as access.anonymous says */
+    uint32_t connections_max;   /* clients by it at a time; 0: any number */
+    uint16_t mode;              /* of a Unix socket */
+    bool proxied;               /* a PROXY header comes first, */
+    struct proxy_options proxy; /* from these */
     bool only_v13;
     bool certificate_is_no_user; /* `tls.identity: password` */
     char certificate[OPTION_TEXT_MAX];
@@ -70,6 +73,7 @@ struct listen_how {
     char crl[OPTION_TEXT_MAX];
     char ciphers[2 * OPTION_TEXT_MAX];
     char path[OPTION_TEXT_MAX];
+    char group[OPTION_TEXT_MAX]; /* of a Unix socket */
     struct {
         char certificate[OPTION_TEXT_MAX];
         char key[OPTION_TEXT_MAX];
@@ -191,6 +195,13 @@ int listen_set_parse(struct listen_set *s, const char *text, bool lenient, char 
 /* Do both listen at the same places in the same way? Certificates may differ. */
 bool listen_set_same(const struct listen_set *a, const struct listen_set *b);
 const char *listen_set_text(const struct listen_set *s, char *out, size_t n);
+
+/* What holds for an address that is given alone. */
+struct listen_how listen_how_default(void);
+
+/* Makes the file of a Unix socket. 0, or -ERR_X with a sentence in error[n]. */
+int listen_file_open(struct sock_file *f, const struct sock_addr *a, const struct listen_how *h,
+                     char *error, size_t n);
 
 /* In the order of enum listen_protocol. */
 extern const char *const listen_protocol_words[3];

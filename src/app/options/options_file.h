@@ -26,6 +26,9 @@ struct file_websocket {
 /* One entry under `listeners`; what was not given is NULL. */
 struct file_listener {
     char *address, *protocol, *transport, *anonymous, *connections;
+    char *mode, *group, *proxy_protocol;
+    char **proxy_from;
+    unsigned proxy_from_count;
     struct file_tls *tls;
     struct file_websocket *websocket;
 };

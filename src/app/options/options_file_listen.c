@@ -6,6 +6,7 @@
 #include "app/number.h"
 #include "app/options/options_file.h"
 #include "base/err.h"
+#include "broker/access/acl.h"
 
 /* ---- schema ---------------------------------------------------------------------------- */
 
@@ -37,14 +38,14 @@ static const cyaml_schema_field_t tls_fields[] = {
     CYAML_FIELD_END,
 };
 
-static const cyaml_schema_value_t origin_schema = {
+static const cyaml_schema_value_t text_schema = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, CYAML_UNLIMITED),
 };
 
 static const cyaml_schema_field_t websocket_fields[] = {
     TEXT_FIELD(path, struct file_websocket, MAYBE),
     CYAML_FIELD_SEQUENCE("origins", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_websocket,
-                         origins, &origin_schema, 0, WS_ORIGINS_MAX),
+                         origins, &text_schema, 0, WS_ORIGINS_MAX),
     CYAML_FIELD_END,
 };
 
@@ -54,6 +55,11 @@ static const cyaml_schema_field_t listener_fields[] = {
     TEXT_FIELD(transport, struct file_listener, MAYBE),
     TEXT_FIELD(anonymous, struct file_listener, MAYBE),
     TEXT_FIELD(connections, struct file_listener, MAYBE),
+    TEXT_FIELD(mode, struct file_listener, MAYBE),
+    TEXT_FIELD(group, struct file_listener, MAYBE),
+    TEXT_FIELD(proxy_protocol, struct file_listener, MAYBE),
+    CYAML_FIELD_SEQUENCE("proxy_from", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                         struct file_listener, proxy_from, &text_schema, 1, PROXY_FROM_MAX),
     CYAML_FIELD_MAPPING_PTR("tls", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_listener,
                             tls, tls_fields),
     CYAML_FIELD_MAPPING_PTR("websocket", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
@@ -142,13 +148,53 @@ static void take_websocket(struct entry *e, const struct file_websocket *w, stru
     h->norigins = w->origins_count;
 }
 
+/* "0660" */
+static void take_mode(struct entry *e, const char *text, uint16_t *to)
+{
+    size_t n = strlen(text);
+
+    if (n < 3 || n > 4 || strspn(text, "01234567") != n || (n == 4 && text[0] != '0'))
+        refuse(e, "mode", "it is an octal number from 0000 to 0777");
+    for (*to = 0; *text; text++)
+        *to = (uint16_t)(*to * 8 + (*text - '0'));
+}
+
+static void take_file(struct entry *e, const struct file_listener *l, struct listen_how *h)
+{
+    bool is_file = strncmp(l->address, "unix:", 5) == 0;
+
+    if (!is_file && l->mode) refuse(e, "mode", "only a unix: address has one");
+    if (!is_file && l->group) refuse(e, "group", "only a unix: address has one");
+    if (l->mode) take_mode(e, l->mode, &h->mode);
+    take_text(e, "group", l->group, h->group, sizeof h->group);
+}
+
+static void take_proxy(struct entry *e, const struct file_listener *l, struct listen_how *h)
+{
+    static const char *const words[3] = {"no", "required", NULL};
+
+    h->proxied = take_word(e, "proxy_protocol", l->proxy_protocol, words);
+    if (!h->proxied && l->proxy_from) refuse(e, "proxy_from", "proxy_protocol is not required");
+    if (l->proxy_from) h->proxy.nfrom = l->proxy_from_count;
+    for (unsigned i = 0; i < l->proxy_from_count; i++) {
+        struct acl_net net;
+        if (acl_net_parse(&net, bytes_str(l->proxy_from[i])) < 0) {
+            refuse(e, "proxy_from",
+                   "an entry is no address, no block such as 10.0.0.0/8, not unix");
+            return;
+        }
+        memcpy(h->proxy.from[i].ip, net.ip, sizeof net.ip);
+        h->proxy.from[i].bits = net.bits;
+    }
+}
+
 static void take_how(struct entry *e, const struct file_listener *l, struct listen_how *h)
 {
     int transport = l->transport ? listen_transport_find(l->transport) : LISTEN_TCP;
     bool tls = transport == LISTEN_TLS || transport == LISTEN_WSS;
     bool websocket = transport == LISTEN_WS || transport == LISTEN_WSS;
 
-    *h = (struct listen_how){.path = "/mqtt"};
+    *h = listen_how_default();
     if (transport < 0) {
         refuse(e, "transport", "it is tcp, tls, ws or wss");
         return;
@@ -160,6 +206,8 @@ static void take_how(struct entry *e, const struct file_listener *l, struct list
     if (tls && !l->tls) refuse(e, "tls", "a certificate and a key are needed");
     if (!tls && l->tls) refuse(e, "tls", "the transport is neither tls nor wss");
     if (!websocket && l->websocket) refuse(e, "websocket", "the transport is neither ws nor wss");
+    take_file(e, l, h);
+    take_proxy(e, l, h);
     if (l->tls) take_tls(e, l->tls, h);
     if (l->websocket) take_websocket(e, l->websocket, h);
 }

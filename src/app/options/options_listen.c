@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* options_listen.c -- lists of addresses to listen on. */
+#include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,9 +39,10 @@ int listen_set_parse(struct listen_set *s, const char *text, bool lenient, char 
             return -ERR_INVALID;
         }
         struct sock_addr *a = &s->at[s->n];
-        s->how[s->n] = (struct listen_how){.transport = LISTEN_TCP};
+        s->how[s->n] = listen_how_default();
         if (len >= sizeof one || sock_addr_parse(a, one) < 0) {
-            snprintf(error, n, "\"%.60s\" is not an address with a port", one);
+            snprintf(error, n, "\"%.60s\" is not an address with a port, nor unix: and a path",
+                     one);
             return -ERR_INVALID;
         }
         if (!lenient || a->ss.ss_family != AF_INET6 || address_exists(a)) s->n++;
@@ -61,6 +64,56 @@ const char *listen_set_text(const struct listen_set *s, char *out, size_t n)
                                  s->how[i].transport ? listen_transport_text(&s->how[i]) : "",
                                  listen_is_admin(&s->how[i]) ? " admin" : "");
     return out;
+}
+
+/* ---- Unix sockets --------------------------------------------------------------------- */
+
+enum { MODE = 0660 };
+
+struct listen_how listen_how_default(void)
+{
+    return (struct listen_how){
+        .transport = LISTEN_TCP,
+        .path = "/mqtt",
+        .mode = MODE,
+        .proxy = {.nfrom = 3,
+                  .from = {{.ip = {[10] = 0xFF, [11] = 0xFF, 127}, .bits = 104},
+                           {.ip = {[15] = 1}, .bits = 128},
+                           {.bits = 128}}}, /* this machine; the last is its Unix sockets */
+    };
+}
+
+/* -1: none is asked for. */
+static int find_group(const char *name, gid_t *gid)
+{
+    *gid = (gid_t)-1;
+    if (!*name) return 0;
+    errno = 0;
+    const struct group *g = getgrnam(name);
+    if (!g) return -ERR_ABSENT;
+    *gid = g->gr_gid;
+    return 0;
+}
+
+int listen_file_open(struct sock_file *f, const struct sock_addr *a, const struct listen_how *h,
+                     char *error, size_t n)
+{
+    char address[SOCK_ADDR_TEXT];
+    gid_t gid;
+
+    sock_addr_text(a, address);
+    if (find_group(h->group, &gid) < 0) {
+        snprintf(error, n, "%s: group: there is no \"%.60s\"", address, h->group);
+        return -ERR_INVALID;
+    }
+    int err = sock_file_open(f, a, h->mode, gid);
+    if (err < 0)
+        snprintf(error, n, "%s: %s", address,
+                 err == -ERR_EXISTS   ? "there is a file of that name, and it is no socket"
+                 : err == -ERR_BUSY   ? "another program listens there"
+                 : err == -ERR_ABSENT ? "the folder does not exist"
+                                      : err_text(err));
+    return err;
 }
 
 /* ---- transports ---------------------------------------------------------------------- */

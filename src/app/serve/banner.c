@@ -12,6 +12,7 @@ bool banner_is_loopback(const struct sock_addr *a)
     struct sockaddr_in in;
     struct sockaddr_in6 in6;
 
+    if (a->ss.ss_family == AF_UNIX) return true;
     if (a->ss.ss_family == AF_INET) {
         memcpy(&in, &a->ss, sizeof in);
         return ntohl(in.sin_addr.s_addr) >> 24 == 127;
@@ -97,7 +98,7 @@ static unsigned print_addresses(const struct serve *s, FILE *out, bool admin)
 
 void banner_print(const struct serve *s, FILE *out)
 {
-    char text[OPTION_TEXT_MAX + 32], port[16] = "";
+    char text[OPTION_TEXT_MAX + 32], port[SOCK_ADDR_TEXT + 8] = "", address[SOCK_ADDR_TEXT];
 
     fprintf(out, "Pinion " PINION_VERSION "\n");
     unsigned first = print_addresses(s, out, false);
@@ -108,8 +109,12 @@ void banner_print(const struct serve *s, FILE *out)
     row(out, "data", "in memory only: nothing survives a restart");
     print_security(s, out);
 
-    unsigned number = port_of(&s->listener[first].addr);
-    if (number != 1883) snprintf(port, sizeof port, " -p %u", number);
+    const struct sock_addr *a = &s->listener[first].addr;
+    unsigned number = port_of(a);
+    if (a->ss.ss_family == AF_UNIX)
+        snprintf(port, sizeof port, " -h %s", sock_addr_text(a, address));
+    else if (number != 1883)
+        snprintf(port, sizeof port, " -p %u", number);
     fprintf(out, "  %-11spinion sub%s '#' -v &  pinion pub%s hello world\n", "try", port, port);
     fflush(out);
 }

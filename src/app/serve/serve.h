@@ -68,6 +68,7 @@ struct serve {
     struct pool *pools[CPU_CORES_MAX];
     mail_fn *handlers[BROKER_MAIL_KINDS];
     struct listener listener[NET_LISTENERS_MAX];
+    struct sock_file file[NET_LISTENERS_MAX];   /* of listeners that are one */
     struct tls_context *tls[NET_LISTENERS_MAX]; /* the newest of each listener; NULL: none */
     struct ws_options ws[NET_LISTENERS_MAX];
     struct access_door door[NET_LISTENERS_MAX];
@@ -151,6 +152,10 @@ int log_file_reopen(int fd, const char *path, char *error);
 /* Fills s->listener. 0, or -ERR_INVALID with a sentence in error[OPTIONS_ERROR]. */
 int serve_listeners_make(struct serve *s, char *error);
 void serve_listeners_free(struct serve *s);
+
+/* New clients find no Unix socket any more, but for those that stay, and the next broker may make
+ * its own. */
+void serve_listeners_unlink(struct serve *s);
 
 /* Reads the certificates, keys and lists that `o` names into fresh[NET_LISTENERS_MAX], NULL for
  * listeners that have none. -ERR_INVALID with a sentence in error[OPTIONS_ERROR], and nothing

@@ -21,7 +21,7 @@ static void make_door(struct serve *s, unsigned i)
         .name = name_of(s, i, s->door_name[i]),
         .connections_max = h->connections_max,
         .anonymous = h->anonymous ? h->anonymous : s->options->anonymous,
-        .loopback = banner_is_loopback(&l->addr),
+        .loopback = banner_is_loopback(&l->addr) && !h->proxied, /* who knows who is behind it */
         .certificate_is_user = h->client != TLS_CLIENT_NONE && !h->certificate_is_no_user,
     };
     l->proto_ctx = &s->door[i];
@@ -56,6 +56,7 @@ static int make_one(struct serve *s, unsigned i, char *error)
             s->ws[i].origins[k] = h->origins[k];
         l->ws = &s->ws[i];
     }
+    if (h->proxied) l->proxy = &h->proxy;
     if (h->transport != LISTEN_TLS && h->transport != LISTEN_WSS) return 0;
     s->tls[i] = listen_tls_new(h, why, sizeof why);
     atomic_store_explicit(&l->tls, s->tls[i], memory_order_release);
@@ -64,19 +65,44 @@ static int make_one(struct serve *s, unsigned i, char *error)
     return -ERR_INVALID;
 }
 
+static int make_file(struct serve *s, unsigned i, char *error)
+{
+    const struct listen_set *set = &s->options->listeners;
+    char why[OPTION_TEXT_MAX];
+
+    if (set->at[i].ss.ss_family != AF_UNIX) return 0;
+    int err = listen_file_open(&s->file[i], &set->at[i], &set->how[i], why, sizeof why);
+    if (err < 0)
+        snprintf(error, OPTIONS_ERROR, "listeners: %s", why);
+    else
+        s->listener[i].file = &s->file[i];
+    return err;
+}
+
 int serve_listeners_make(struct serve *s, char *error)
 {
     int err = 0;
 
     for (unsigned i = 0; err == 0 && i < s->options->listeners.n; i++)
         err = make_one(s, i, error);
+    for (unsigned i = 0; err == 0 && i < s->options->listeners.n; i++)
+        err = make_file(s, i, error); /* when all else is good */
     return err;
+}
+
+void serve_listeners_unlink(struct serve *s)
+{
+    for (unsigned i = 0; i < NET_LISTENERS_MAX; i++)
+        if (s->listener[i].file && !s->listener[i].stays) sock_file_unlink(&s->file[i]);
 }
 
 void serve_listeners_free(struct serve *s)
 {
-    for (unsigned i = 0; i < NET_LISTENERS_MAX; i++)
+    for (unsigned i = 0; i < NET_LISTENERS_MAX; i++) {
         tls_context_free(&s->tls[i]);
+        if (s->listener[i].file) sock_file_close(&s->file[i]);
+        s->listener[i].file = NULL;
+    }
 }
 
 int serve_tls_read(const struct serve *s, const struct options *o, struct tls_context **fresh,

@@ -80,6 +80,7 @@ static void end(struct serve *s, int which)
     LOG(serve_log(s), LOG_INFO, "shutting_down", F_STR("signal", which == SIGINT ? "INT" : "TERM"),
         F_U64("drain_s", o->drain_s), F_U64("timeout_s", o->shutdown_timeout_s));
     admin_set_ready(&s->admin, false);
+    serve_listeners_unlink(s);
     serve_order(s, close_door, 0);
     drain_slowly(s);
     ask_for_time(s, o->shutdown_timeout_s * 1000ull + GRACE_MS);

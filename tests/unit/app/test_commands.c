@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "app/command.h"
+#include "app/options/listen_show.h"
 #include "app/options/options.h"
 #include "unit/app/stderr.h"
 
@@ -95,6 +96,13 @@ static void the_manual_and_the_reference_have_every_setting(void **state)
         if (!strstr(manual, line)) fail_msg("docs/pinion.1: %s", option_at(i)->key);
         snprintf(line, sizeof line, "\n## %s\n\n%s\n", option_at(i)->key, option_at(i)->help);
         if (!strstr(reference, line)) fail_msg("docs/configuration.md: %s", option_at(i)->key);
+    }
+    const struct listen_key *k;
+    for (unsigned i = 0; (k = listen_key_at(i)) != NULL; i++) {
+        snprintf(line, sizeof line, "\n.It Va %s\n", k->key);
+        if (!strstr(manual, line)) fail_msg("docs/pinion.1: %s", k->key);
+        snprintf(line, sizeof line, "\n| `%s` | ", k->key);
+        if (!strstr(reference, line)) fail_msg("docs/configuration.md: %s", k->key);
     }
     free(manual);
     free(reference);

@@ -52,6 +52,32 @@ static void a_file_fills_settings_at_every_level(void **state)
     assert_int_equal(o.origin[option_find("log.format", 10)].line, 9);
 }
 
+static void listeners_have_settings_of_their_own(void **state)
+{
+    struct options o;
+
+    (void)state;
+    assert_int_equal(load(&o, "listeners:\n"
+                              "  - address: unix:/run/a.sock\n"
+                              "    mode: '0600'\n"
+                              "    group: staff\n"
+                              "  - address: 127.0.0.1:1\n"
+                              "    proxy_protocol: required\n"
+                              "    proxy_from: [10.0.0.0/8, '::1', unix]\n"
+                              "  - {address: 127.0.0.1:2, proxy_protocol: required}\n"
+                              "  - {address: unix:/run/b.sock}\n"),
+                     0);
+    assert_int_equal(o.listeners.how[0].mode, 0600);
+    assert_string_equal(o.listeners.how[0].group, "staff");
+    assert_false(o.listeners.how[0].proxied);
+    assert_true(o.listeners.how[1].proxied);
+    assert_int_equal(o.listeners.how[1].proxy.nfrom, 3);
+    assert_int_equal(o.listeners.how[1].proxy.from[0].bits, 96 + 8);
+    assert_int_equal(o.listeners.how[2].proxy.nfrom, 3); /* this machine */
+    assert_int_equal(o.listeners.how[2].proxy.from[0].ip[12], 127);
+    assert_int_equal(o.listeners.how[3].mode, 0660);
+}
+
 static void an_empty_file_changes_nothing(void **state)
 {
     struct options o;
@@ -75,6 +101,19 @@ static const struct {
     {"\n\nidle: doze\n", ":3)", "sleep/spin/busy"},
     {"pin:\n", ":1)", "false/true"},
     {"listeners:\n  - address: here\n", ":1)", "\"here\" is not an address with a port"},
+    {"listeners:\n  - {address: 127.0.0.1:1, mode: '0600'}\n",
+     ":1: ", "mode: only a unix: address"},
+    {"listeners:\n  - {address: 127.0.0.1:1, group: a}\n", ":1: ", "group: only a unix: address"},
+    {"listeners:\n  - {address: unix:/a, mode: '660'}\n  - {address: unix:/b, mode: '1777'}\n",
+     ":1: ", "unix:/b: mode: it is an octal number"},
+    {"listeners:\n  - {address: unix:/a, mode: '0689'}\n", ":1: ", "mode: it is an octal number"},
+    {"listeners:\n  - {address: unix:a}\n", ":1)", "\"unix:a\" is not an address"},
+    {"listeners:\n  - {address: 127.0.0.1:1, proxy_protocol: optional}\n",
+     ":1: ", "proxy_protocol: not a word that stands here"},
+    {"listeners:\n  - {address: 127.0.0.1:1, proxy_from: [10.0.0.0/8]}\n",
+     ":1: ", "proxy_from: proxy_protocol is not required"},
+    {"listeners:\n  - {address: 127.0.0.1:1, proxy_protocol: required, proxy_from: [10.1.0.0/8]}\n",
+     ":1: ", "proxy_from: an entry is no address"},
     {"cores: [1, 2]\n", ":1: ", "cores takes one value"},
     {"limits: 3\n", ":1: ", "limits takes settings of its own"},
     {"listeners: 127.0.0.1:1\n", ":1: ", "listeners takes a list"},
@@ -141,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_fills_settings_at_every_level),
+        cmocka_unit_test(listeners_have_settings_of_their_own),
         cmocka_unit_test(an_empty_file_changes_nothing),
         cmocka_unit_test(what_is_wrong_in_a_file_is_told_with_its_line),
         cmocka_unit_test(a_file_that_is_not_there_is_told),

@@ -3,6 +3,7 @@
 #include "unit/net/rig.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -204,6 +205,56 @@ static void listeners_are_bounded_and_a_taken_port_is_an_error(void **state)
     rig_free(r);
 }
 
+static void a_unix_socket_is_shared_by_all_cores_and_shuts_like_any_other(void **state)
+{
+    struct rig *r = rig_default();
+    struct sock_file f;
+    char folder[] = "/tmp/pinion-test-XXXXXX", text[64], who[SOCK_ADDR_TEXT], want[32], byte;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(text, sizeof text, "unix:%s/a", folder);
+    assert_int_equal(sock_addr_parse(&r->listener.addr, text), 0);
+    assert_int_equal(sock_file_open(&f, &r->listener.addr, 0600, (gid_t)-1), 0);
+    r->listener.file = &f;
+    for (int i = 0; i < RIG_CORES; i++)
+        assert_int_equal(net_listen(r->net[i], &r->listener), 0);
+
+    const struct sock_addr *a = &r->listener.addr;
+    for (int core = 0; core < RIG_CORES; core++) { /* the only one that looks takes it */
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fd, (const struct sockaddr *)&a->ss, a->len), 0);
+        core_turn(&r->core[core]);
+        core_turn(&r->core[core]);
+        assert_int_equal(rig_count(r, (unsigned)core, C_connections_accepted), 1);
+        snprintf(want, sizeof want, "unix(uid=%u)", getuid());
+        assert_string_equal(conn_peer_text(r->probe.conn, who), want);
+        close(fd);
+        rig_turn(r, 2);
+    }
+
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&a->ss, a->len), 0);
+    struct rlimit old = exhaust_files();
+    rig_turn(r, 1);
+    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    close(fd);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&a->ss, a->len), 0);
+    struct timespec little = {.tv_nsec = 20 * 1000 * 1000};
+    for (int i = 0; i < 150 && r->probe.opens == RIG_CORES; i++) {
+        rig_turn(r, 1);
+        nanosleep(&little, NULL);
+    }
+    assert_int_equal(r->probe.opens, RIG_CORES + 1);
+    close(fd);
+    net_stop_listening(r->net[0]);
+    rig_free(r);
+    sock_file_close(&f);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +265,7 @@ int main(void)
         cmocka_unit_test(without_file_descriptors_clients_are_refused_and_nothing_spins),
         cmocka_unit_test(a_shut_door_opens_again_by_itself),
         cmocka_unit_test(one_that_stopped_listening_accepts_nobody),
+        cmocka_unit_test(a_unix_socket_is_shared_by_all_cores_and_shuts_like_any_other),
         cmocka_unit_test(listeners_are_bounded_and_a_taken_port_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
