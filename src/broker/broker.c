@@ -74,12 +74,6 @@ void broker_free(struct broker **bp)
     *bp = NULL;
 }
 
-void broker_set_access(struct broker *b, struct access *a)
-{
-    access_unref(&b->access);
-    b->access = a;
-}
-
 const struct access *broker_access(const struct broker *b)
 {
     return b->access;
@@ -93,6 +87,7 @@ void broker_set_options(struct broker *b, const struct broker_options *o)
     b->options.receive_max = old.receive_max;
     b->options.match_cache = old.match_cache;
     b->retain.limits = retain_limits_of(o);
+    b->guard.limits = o->guard;
 }
 
 struct core *broker_core(const struct broker *b)

@@ -11,7 +11,7 @@
 #include "broker/match.h"
 #include "broker/share.h"
 
-enum { ARRIVALS_FIRST = 256, ARRIVALS_REST = 16384, WALK_BUDGET = 2048 };
+enum { ARRIVALS_FIRST = 256, ARRIVALS_REST = 16384, WALK_BUDGET = 2048, REVISIT_BUDGET = 256 };
 
 static bool grow(struct broker *b)
 {
@@ -129,7 +129,8 @@ static void drop_arrivals(struct broker *b, uint32_t n)
 unsigned broker_deliver(void *broker)
 {
     struct broker *b = broker;
-    unsigned work = retain_step(&b->retain, WALK_BUDGET, b);
+    unsigned work = access_step(b, REVISIT_BUDGET);
+    work += retain_step(&b->retain, WALK_BUDGET, b);
 
     uint32_t n = b->arrivals; /* what no member of a group could take may come back: next turn */
     for (uint32_t i = 0; i < n; i++) {

@@ -104,6 +104,7 @@ struct broker {
     struct core *core;
     struct broker_options options;
     struct access *access; /* one use; NULL: nothing is configured */
+    uint32_t revisit;      /* the next session that a new one is applied to; 0: all are done */
     uint64_t seed;
     uint64_t serial; /* of deliveries and of look-ups */
 
@@ -150,6 +151,10 @@ void session_slot_release(struct session *s); /* frees a dead session that owes 
 
 /* Puts a message before a session: sends it, lets it wait, or drops it. Borrows `d->m`. */
 void session_offer(struct session *s, const struct delivery *d, uint32_t group);
+/* What it may do, as the access configuration in force says. */
+void session_apply_access(struct session *s);
+/* Applies a new configuration to up to `budget` sessions. Returns the sessions visited. */
+unsigned access_step(struct broker *b, unsigned budget);
 /* On the list of sessions that broker_deliver pumps. */
 void session_mark_ready(struct session *s);
 void session_unmark_ready(struct session *s);

@@ -196,6 +196,8 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
     }
     identity_free(&s->identity);
     s->identity = a->identity;
+    s->door = a->door;
+    session_apply_access(s);
     s->ops = a->ops;
     s->sink = a->sink;
     s->expiry_s = a->expiry_s < b->options.expiry_max_s ? a->expiry_s : b->options.expiry_max_s;

@@ -129,8 +129,9 @@ struct session {
     uint64_t match_serial; /* of the look-up that last met this session, ... */
     uint32_t match_at;     /* ... and its place in that result */
 
-    struct identity *identity; /* who it is; NULL: anonymous */
-    const struct grant *grant; /* what it may read and write; NULL: everything */
+    struct identity *identity;      /* who it is; NULL: anonymous, and no matter from where */
+    const struct access_door *door; /* by which its client came last; NULL: none, as in tests */
+    const struct grant *grant;      /* what it may read and write; NULL: everything */
 
     struct message *will; /* one use; NULL: none */
     uint32_t will_delay_s;
@@ -159,10 +160,11 @@ static inline struct bytes session_client_id(const struct session *s)
 struct attach {
     struct bytes client_id;
     uint8_t tenant;
-    bool clean;                /* throw away what there was [MQTT-3.1.2-4] */
-    uint32_t expiry_s;         /* SESSION_NEVER_EXPIRES for "clean session = 0" of 3.x */
-    uint16_t receive_max;      /* the client's; 65535 if it did not say */
-    struct identity *identity; /* the session's, if there is one at the end; NULL: anonymous */
+    bool clean;                     /* throw away what there was [MQTT-3.1.2-4] */
+    uint32_t expiry_s;              /* SESSION_NEVER_EXPIRES for "clean session = 0" of 3.x */
+    uint16_t receive_max;           /* the client's; 65535 if it did not say */
+    struct identity *identity;      /* the session's, if there is one at the end; NULL: anonymous */
+    const struct access_door *door; /* NULL: none, as in tests */
     const struct sink_ops *ops;
     void *sink;
     const struct publication *will; /* NULL: none; copied */

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import os
+import signal
 import subprocess
 
 from lib.broker import serve
@@ -235,3 +236,38 @@ def auth_without_a_method_in_connect_is_a_mistake(t):
     client.connect(t.name("c"))
     answer = client.ask(auth(REAUTHENTICATE, b"n,,n=a,r=b"))
     same("DISCONNECT", (answer.type, answer.body[0]), (DISCONNECT, PROTOCOL_ERROR))
+
+
+# ---- reload -------------------------------------------------------------------------------
+
+def hup(broker, wanted):
+    before = broker.text().count(wanted)
+    os.kill(broker.pid, signal.SIGHUP)
+    eventually(wanted, lambda: broker.text().count(wanted) > before)
+
+
+@claim(cores=(1, 2))
+def who_is_no_user_any_more_is_sent_away_on_reload(t):
+    path = password_file(t, [("ann", "a"), ("bob", "b")])
+    broker = serve(t, f"access.passwords={path}", cores=2)
+    ann = Client(t, "ann", broker=broker, login=("ann", "a")).open()
+    bob = Client(t, "bob", broker=broker, login=("bob", "b")).open()
+    subprocess.run(["mosquitto_passwd", "-D", path, "ann"], check=True, capture_output=True)
+    hup(broker, " reloaded ")
+    ann.wait_lost()
+    same("why", ann.lost[0], 0x98) # administrative action
+    bob.subscribe(t.topic("x"), 1)
+    bob.publish(t.topic("x"), b"y", 1)
+    same("the other goes on", bob.exactly(1)[0].payload, b"y")
+    same("ann may not return", code_of(broker.port, 5, "ann", "a"), WRONG_PASSWORD)
+
+
+@claim(cores=(1,))
+def a_bad_password_file_changes_nothing(t):
+    path = password_file(t, [("ann", "a")])
+    broker = serve(t, f"access.passwords={path}")
+    with open(path, "a", encoding="ascii") as out:
+        out.write("this is no line\n")
+    hup(broker, " reload_refused ")
+    same("ann comes in", code_of(broker.port, 5, "ann", "a"), 0)
+    same("nobody else does", code_of(broker.port, 5), NOT_AUTHORIZED)

@@ -24,6 +24,7 @@ struct taking {
 struct settings {
     _Atomic unsigned uses;
     struct options options;
+    struct access *access;  /* one use; NULL until it has been read */
     struct taking taking[]; /* one for each core */
 };
 
@@ -32,7 +33,9 @@ void settings_unref(struct settings **p)
     struct settings *s = *p;
 
     *p = NULL;
-    if (s && atomic_fetch_sub_explicit(&s->uses, 1, memory_order_acq_rel) == 1) free(s);
+    if (!s || atomic_fetch_sub_explicit(&s->uses, 1, memory_order_acq_rel) != 1) return;
+    access_unref(&s->access);
+    free(s);
 }
 
 const struct options *serve_options(const struct serve *s)
@@ -73,7 +76,10 @@ static int read_all(struct serve *s, struct reading *r, char *error)
 {
     int err = read_settings(s, r, error);
 
-    return err < 0 ? err : serve_tls_read(s, &r->settings->options, r->tls, error);
+    if (err < 0) return err;
+    r->settings->access = serve_access_new(&r->settings->options, error);
+    if (!r->settings->access) return -ERR_INVALID;
+    return serve_tls_read(s, &r->settings->options, r->tls, error);
 }
 
 /* ---- switch all ----------------------------------------------------------------------------- */
@@ -101,6 +107,7 @@ static void on_taken(struct helper_job *j)
     struct core_modules *m = t->modules;
 
     put_in_force(m, &t->settings->options);
+    broker_set_access(m->broker, access_ref(t->settings->access));
     settings_unref(&m->settings); /* texts of the old ones were in use until now */
     m->settings = t->settings;
 }
@@ -120,6 +127,9 @@ static void switch_cores(struct serve *s, struct settings *fresh)
 static void switch_all(struct serve *s, struct reading *r)
 {
     struct log_options log = r->settings->options.log;
+
+    access_unref(&s->access);
+    s->access = access_ref(r->settings->access);
 
     log.fd = s->log.how.fd;
     s->log.how = log;

@@ -31,7 +31,7 @@ static int make_shared(struct serve *s, const struct options *o, char *error)
     err = serve_listeners_make(s, error);
     if (err == 0) err = serve_admin_make(s, error);
     if (err < 0) return err;
-    s->access = serve_access_new(s, error);
+    s->access = serve_access_new(o, error);
     if (!s->access) return -ERR_INVALID;
 
     size_t bytes = s->plan.cores * sizeof *s->cores;

@@ -175,7 +175,7 @@ int serve_admin_make(struct serve *s, char *error);
  */
 
 /* Who may come in and do what, as the options say; NULL with a sentence in error[OPTIONS_ERROR]. */
-struct access *serve_access_new(const struct serve *s, char *error);
+struct access *serve_access_new(const struct options *o, char *error);
 
 /* ---- banner.c
  * ------------------------------------------------------------------------------------ */

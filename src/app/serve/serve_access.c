@@ -11,9 +11,8 @@ static const char *given(const char *text)
     return *text ? text : NULL;
 }
 
-struct access *serve_access_new(const struct serve *s, char *error)
+struct access *serve_access_new(const struct options *o, char *error)
 {
-    const struct options *o = s->options;
     const struct access_options ao = {
         .passwords = given(o->passwords),
         .jwt = jwt_is_configured(&o->jwt) ? &o->jwt : NULL,

@@ -80,6 +80,12 @@ bool access_knows_users(const struct access *a)
     return a && (a->passwords || a->jwt || a->hook);
 }
 
+bool access_still_knows(const struct access *a, const struct identity *who)
+{
+    if (who->source != IDENTITY_PASSWORD) return true;
+    return a && a->passwords && password_file_find(a->passwords, identity_user(who));
+}
+
 int access_grant(const struct access *a, const struct identity *who, struct bytes client_id,
                  const struct grant **g)
 {

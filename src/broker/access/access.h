@@ -51,6 +51,10 @@ void access_unref(struct access **a);        /* nulls the pointer; the last one 
 /* Is there any way to tell users apart, other than by certificate? */
 bool access_knows_users(const struct access *a);
 
+/* Is who came in once still a user? Of tokens and the hook that is not asked again: they have
+ * their own end. */
+bool access_still_knows(const struct access *a, const struct identity *who);
+
 /* What `who` (NULL: anonymous) may do as this client: *g is NULL if everything is allowed. 0, or
  * -ERR_NOMEM: then it denies everything. */
 int access_grant(const struct access *a, const struct identity *who, struct bytes client_id,

@@ -13,12 +13,21 @@
 struct access_door;
 struct acl_rule;
 
+enum identity_source {
+    IDENTITY_ANYBODY,
+    IDENTITY_CERTIFICATE,
+    IDENTITY_TOKEN,
+    IDENTITY_PASSWORD, /* or an exchange about one */
+    IDENTITY_HOOK,
+};
+
 struct identity {
     const struct access_door *door; /* NULL: none, as in tests */
     uint8_t ip[16];
     int64_t expires_s;     /* since 1970, when what proved it ends; INT64_MAX: never */
     struct acl_rule *rule; /* what came with a token, or the hook's answer; owned */
     uint32_t nrules;
+    uint8_t source; /* enum identity_source */
     bool has_rules; /* it came with rules, be there any or not */
     uint16_t user_len;
     char user[];

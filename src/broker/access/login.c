@@ -274,6 +274,7 @@ static enum next go_on_with_exchange(struct login *l)
     if (turn == SCRAM_GOES_ON) return NEXT_WAIT;
     l->answer.identity = identity_new(l->claim.door, l->claim.ip, scram_user(l->exchange));
     if (!l->answer.identity) return refuse(l, LOGIN_UNAVAILABLE, NULL);
+    l->answer.identity->source = IDENTITY_PASSWORD;
     l->step = STEP_PLACE_OF_USER;
     return NEXT_GO_ON;
 }

@@ -15,10 +15,12 @@ static struct source_answer fail(void)
     return (struct source_answer){.verdict = SOURCE_FAILED};
 }
 
-static struct source_answer know(const struct login_claim *c, struct bytes user)
+static struct source_answer know(const struct login_claim *c, enum identity_source source,
+                                 struct bytes user)
 {
     struct identity *who = identity_new(c->door, c->ip, user);
 
+    if (who) who->source = (uint8_t)source;
     return (struct source_answer){.verdict = who ? SOURCE_KNOWS : SOURCE_FAILED, .who = who};
 }
 
@@ -29,7 +31,7 @@ static struct source_answer by_certificate(const struct login_claim *c)
 {
     if (c->has_user && !bytes_eq(c->user, c->certificate))
         return refuse("listeners: tls: identity");
-    return know(c, c->certificate);
+    return know(c, IDENTITY_CERTIFICATE, c->certificate);
 }
 
 /* ---- nobody in particular ----------------------------------------------------------------- */
@@ -42,7 +44,10 @@ bool login_anonymous(const struct access *a, const struct access_door *d)
 
 static struct source_answer anonymous(const struct access *a, const struct login_claim *c)
 {
-    if (login_anonymous(a, c->door)) return (struct source_answer){.verdict = SOURCE_KNOWS};
+    if (login_anonymous(a, c->door)) { /* rules may ask from where */
+        if (a && a->acl) return know(c, IDENTITY_ANYBODY, bytes_of("", 0));
+        return (struct source_answer){.verdict = SOURCE_KNOWS};
+    }
     struct source_answer no =
         refuse(access_knows_users(a) ? "listeners: anonymous"
                                      : "access.passwords, or listeners: anonymous");
@@ -55,7 +60,7 @@ static struct source_answer anonymous(const struct access *a, const struct login
 /* The rules go to the identity. */
 static struct source_answer by_identity(const struct login_claim *c, struct jwt_identity *j)
 {
-    struct source_answer s = know(c, j->user);
+    struct source_answer s = know(c, IDENTITY_TOKEN, j->user);
 
     if (s.who) {
         s.who->expires_s = j->expires_s;
@@ -89,7 +94,8 @@ static struct source_answer by_password(const struct access *a, const struct log
     int err = 0;
 
     if (!e && a->hook) return (struct source_answer){.verdict = SOURCE_ASKS};
-    if (password_verify(a->passwords, e, c->password, &err)) return know(c, c->user);
+    if (password_verify(a->passwords, e, c->password, &err))
+        return know(c, IDENTITY_PASSWORD, c->user);
     return err ? fail() : refuse(NULL);
 }
 

@@ -100,6 +100,7 @@ static int attach(struct mqtt *m, const struct mqtt_connect *c, struct bytes cli
         .expiry_s = wanted_expiry_s(c),
         .receive_max = MQTT_HAS(&c->props, receive_maximum) ? c->props.receive_maximum : UINT16_MAX,
         .identity = who,
+        .door = m->conn->listener->proto_ctx,
         .ops = &mqtt_sink_ops,
         .sink = m,
     };
