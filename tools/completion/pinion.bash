@@ -29,6 +29,10 @@ _pinion() {
         -s | --set) words=$(_pinion_words settings) ;;
         -m | --mode) if [ "$command" = bench ]; then words=$(_pinion_words modes); fi ;;
         esac
+        if [ "$command" = passwd ] && [[ $word != -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+            return
+        fi
         if [ -z "$words" ]; then words=$(_pinion_words options "$command"); fi
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

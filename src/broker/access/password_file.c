@@ -135,11 +135,11 @@ static int refuse_second(struct parse *p, unsigned line)
     return -ERR_EXISTS;
 }
 
-static struct bytes trim_end(struct bytes line)
+struct bytes password_line_hash(struct bytes rest)
 {
-    while (line.n > 0 && (is_blank(line.p[line.n - 1]) || line.p[line.n - 1] == '\r'))
-        line.n--;
-    return line;
+    while (rest.n > 0 && (is_blank(rest.p[rest.n - 1]) || rest.p[rest.n - 1] == '\r'))
+        rest.n--;
+    return rest;
 }
 
 static int set_hash(struct parse *p, struct password_entry *e, struct bytes text,
@@ -162,7 +162,7 @@ static int take_line(struct parse *p, struct bytes line)
 {
     struct password_hash h;
 
-    line = trim_end(line);
+    line = password_line_hash(line);
     if (line.n == 0 || line.p[0] == '#') return 0;
     const uint8_t *colon = memchr(line.p, ':', line.n);
     if (!colon) return refuse(p, "there is no ':' after the user name");
@@ -212,8 +212,7 @@ static bool make_secret(struct parse *p)
 
 static int parse(struct parse *p)
 {
-    static const struct password_cost plain = {
-        .kind = PASSWORD_ARGON2ID, .rounds = 2, .memory_kib = 19456, .lanes = 1, .salt_bytes = 16};
+    static const struct password_cost plain = PASSWORD_COST_DEFAULT;
     static const struct password_cost scram = {
         .kind = PASSWORD_SCRAM_SHA256, .rounds = SCRAM_ROUNDS_MIN, .salt_bytes = 16};
     int err = take_lines(p);

@@ -58,5 +58,8 @@ const struct password_cost *password_file_usual_scram(const struct password_file
  * file is used: SCRAM invents the salts of unknown users from it. */
 struct bytes password_file_secret(const struct password_file *f);
 
+/* The hash in what follows a line's colon: without the blanks that may end a line. */
+struct bytes password_line_hash(struct bytes rest);
+
 /* NULL if a line can begin with this name, else why not. */
 const char *password_user_check(struct bytes user);

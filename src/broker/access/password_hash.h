@@ -47,6 +47,12 @@ struct password_cost {
     uint32_t salt_bytes;
 };
 
+/* What OWASP's Password Storage Cheat Sheet recommends: 19 MiB, two passes, one lane. */
+#define PASSWORD_COST_DEFAULT                                                                      \
+    {                                                                                              \
+        .kind = PASSWORD_ARGON2ID, .rounds = 2, .memory_kib = 19456, .lanes = 1, .salt_bytes = 16  \
+    }
+
 struct password_hash {
     struct password_cost cost;
     uint8_t salt[PASSWORD_SALT_MAX]; /* cost.salt_bytes of them */
