@@ -204,7 +204,7 @@ int recover_snapshot(struct recovery *rc)
     int err = scan(&c, &t);
     if (err < 0 || c.ended) return err;
     return recover_tell(
-        rc, FOUND_TRUNCATED, rc->n, 0,
+        rc, FOUND_TRUNCATED, (struct span){rc->n, 0},
         "the snapshot has no end; restore it from a backup, or start with salvage to "
         "keep what is left");
 }
