@@ -35,7 +35,6 @@ int err_from_errno(int os_errno)
     case ETIMEDOUT: return ERR_TIMEOUT;
     case ENOSPC:
     case EDQUOT: return ERR_DISK_FULL;
-    case EIO: return ERR_STORAGE;
     case EPIPE:
     case ECONNRESET:
     case ECONNABORTED: return ERR_RESET;

@@ -53,6 +53,8 @@ static void errno_maps_to_what_a_caller_can_act_on(void **state)
         {EPIPE, ERR_RESET},
         {ECONNRESET, ERR_RESET},
         {EIO, ERR_OS},
+        {ENOSPC, ERR_DISK_FULL},
+        {EDQUOT, ERR_DISK_FULL},
         {EAFNOSUPPORT, ERR_OS},
         {-1, ERR_OS},
         {123456, ERR_OS},

@@ -88,8 +88,13 @@ static void on_progress(void *ctx, uint64_t done, uint64_t all)
 
 int rig_open(struct rig *r)
 {
-    const struct store_replay replay = {
-        .ctx = r, .record = on_record, .found = on_found, .progress = on_progress};
+    return rig_open_with(
+        r, &(struct store_replay){
+               .ctx = r, .record = on_record, .found = on_found, .progress = on_progress});
+}
+
+int rig_open_with(struct rig *r, const struct store_replay *replay)
+{
     int err = store_dir_open(&r->dir, &r->sim->io, "data", false);
     if (err < 0) return err;
     r->disk = disk_new_inline(&r->sim->io);
@@ -101,7 +106,7 @@ int rig_open(struct rig *r)
     r->options.generation = generation;
     r->store = store_new(&r->options);
     ASSERT(r->store);
-    err = store_recover(r->store, &replay);
+    err = store_recover(r->store, replay);
     if (err == 0 && r->dir.generation == 0) err = store_dir_switch(&r->dir, 1, 1);
     return err;
 }

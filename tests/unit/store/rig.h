@@ -30,6 +30,7 @@ struct rig {
 /* Opens what is on `sim` (a new disk if NULL). The options may be changed in between. */
 void rig_init(struct rig *r, struct sim_disk *sim);
 int rig_open(struct rig *r); /* what store_recover says; the store is there in any case */
+int rig_open_with(struct rig *r, const struct store_replay *replay);
 void rig_fini(struct rig *r);
 
 int rig_put(struct rig *r, uint32_t number, size_t bytes, uint8_t flags, struct store_ref *ref);

@@ -13,7 +13,7 @@
 #include "store/io.h"
 
 enum {
-    SIM_FILES = 128,
+    SIM_FILES = 1024,
     SIM_STEPS = 1 << 16,
     SIM_FDS = 512,
     SIM_SECTOR = 512,
