@@ -6,7 +6,7 @@
  * client identifier are judged too, and what can't be judged is refused.
  *
  * Owner: struct access. Immutable once made; verified on any thread. RS256 takes about 30 us,
- * ES256 about 80 us, HS256 about 5 us: cheap enough for a helper thread without a queue of its
+ * ES256 about 90 us, HS256 about 7 us: cheap enough for a helper thread without a queue of its
  * own. */
 #pragma once
 
