@@ -249,8 +249,10 @@ static void nobody_acts_as_somebody_else(void **state)
 
 static void a_nonce_that_is_not_both_of_ours_is_refused(void **state)
 {
-    static const char *const nonces[] = {"abc", "abc" NO_LUCK "A", NO_LUCK, "abd" NO_LUCK,
-                                         "abcAAAAAAAAAAAAAAAAAAAAAAA"};
+    static const char *const nonces[] = {
+        "abc", ("abc" NO_LUCK "A"), NO_LUCK, ("abd" NO_LUCK), "abcAAAAAAAAAAAAAAAAAAAAAAA",
+    };
+
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(nonces); i++) {
         struct talk t = talk_new();
