@@ -68,7 +68,8 @@ static void put_cores(struct text *t, enum metric_id id, const struct metrics *m
     }
 }
 
-static void put_certificates(struct text *t, const char *name)
+static void put_ends(struct text *t, const char *name,
+                     int64_t (*end_of)(const struct tls_context *x))
 {
     const struct admin_shared *shared = admin_of(t->x)->shared;
     char address[SOCK_ADDR_TEXT];
@@ -76,9 +77,9 @@ static void put_certificates(struct text *t, const char *name)
     for (unsigned i = 0; i < shared->nlisteners; i++) {
         const struct listener *l = &shared->listeners[i];
         const struct tls_context *x = atomic_load_explicit(&l->tls, memory_order_acquire);
-        if (x)
+        if (x && end_of(x))
             text_add(t, "%s{listener=\"%s\"} %" PRId64 "\n", name,
-                     sock_addr_text(&l->addr, address), tls_context_expiry(x));
+                     sock_addr_text(&l->addr, address), end_of(x));
     }
 }
 
@@ -101,7 +102,8 @@ static void put_extra(struct text *t, enum metric_id id, const struct metrics *m
     case METRIC_RESIDENT: put_plain(t, e->name, process_resident_bytes()); break;
     case METRIC_FILES: put_plain(t, e->name, process_open_files(a->shared, a->core)); break;
     case METRIC_FILES_MAX: put_plain(t, e->name, process_files_max()); break;
-    case METRIC_CERTIFICATE: put_certificates(t, e->name); break;
+    case METRIC_CERTIFICATE: put_ends(t, e->name, tls_context_expiry); break;
+    case METRIC_REVOCATIONS: put_ends(t, e->name, tls_context_crl_expiry); break;
     default: put_cores(t, id, m);
     }
 }

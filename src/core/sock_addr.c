@@ -45,6 +45,9 @@ static int parse_unix(struct sock_addr *a, const char *path)
     size_t n = strlen(path);
 
     if (path[0] != '/' || path[n - 1] == '/' || n >= sizeof un.sun_path) return -ERR_INVALID;
+    for (size_t i = 0; i < n; i++)
+        if (path[i] <= ' ' || path[i] == '"' || path[i] == '\\' || path[i] == 0x7F)
+            return -ERR_INVALID; /* it stands in lists, labels and log lines */
     memcpy(un.sun_path, path, n + 1);
     memcpy(&a->ss, &un, sizeof un);
     a->len = sizeof un;

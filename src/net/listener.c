@@ -10,9 +10,16 @@
 
 enum { SHUT_S = 1 };
 
-static const char *reason(int why)
+/* The setting that would have let the client in. */
+static const char *setting(const struct net *n, int why)
 {
-    return why == -ERR_DENIED ? "proxy_from of this listener does not list it" : err_text(why);
+    switch (-why) {
+    case ERR_DENIED: return "proxy_from of the listener";
+    case ERR_FULL:
+        return n->handshakes >= n->options.handshakes_max ? "limits.handshakes"
+                                                          : "limits.connections";
+    default: return "none";
+    }
 }
 
 void refuse(struct net *n, const struct peer *peer, int why)
@@ -22,7 +29,8 @@ void refuse(struct net *n, const struct peer *peer, int why)
 
     count(&core->counters, C_connections_refused);
     LOG(&core->log, LOG_WARN, "connection_refused", F_STR("peer", peer_text(peer, text)),
-        F_STR("reason", reason(why)), F_U64("connections", n->conns.used));
+        F_STR("reason", err_text(why)), F_STR("setting", setting(n, why)),
+        F_U64("connections", n->conns.used));
 }
 
 /* Takes the next client with the reserved file descriptor, and shows it out. False: none. */

@@ -22,7 +22,7 @@ struct net_options {
     uint32_t debt_bytes_max;  /* mail in outboxes per connection before it is not read (256 KiB) */
     size_t debt_core_bytes_max; /* and of all connections of a core (64 MiB) */
     uint32_t read_bytes;        /* most bytes of one recv (256 KiB) */
-    unsigned handshakes_max;    /* TLS and WebSocket handshakes under way per core (4096) */
+    unsigned handshakes_max;    /* of PROXY, TLS and WebSocket, under way per core (4096) */
     uint8_t mail_handover;      /* the mail kind that carries connections */
 };
 

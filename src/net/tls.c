@@ -11,8 +11,12 @@
 #include "base/err.h"
 #include "net/tls_internal.h"
 
-/* A new key costs us a derivation and an answer, and the peer nothing (CVE-2026-39304). */
-enum { STEPS_MAX = 3 * 16 }; /* an update is three steps, one that asks for ours is more */
+/* A new key costs us a derivation and an answer, and the peer nothing (CVE-2026-39304). Who sends
+ * much has reason to change it, though: an AES key is good for 2^24 records (RFC 8446, 5.5). */
+enum {
+    STEPS_MAX = 3 * 16, /* an update is three steps, one that asks for ours is more */
+    CALM_BYTES = 1 << 20,
+};
 
 struct tls {
     SSL *ssl;
@@ -21,6 +25,7 @@ struct tls {
     struct writer *say;
 
     unsigned long error; /* OpenSSL's, of the failure */
+    uint32_t calm;       /* bytes that came since `steps` was last 0 */
     uint16_t steps;      /* of OpenSSL's state machine since the handshake: key updates */
     bool open;
     bool failed;
@@ -154,6 +159,14 @@ static bool has_more(const struct tls *t)
     return t->in.n > 0 || SSL_has_pending(t->ssl);
 }
 
+static void note_calm(struct tls *t, size_t bytes)
+{
+    t->calm += (uint32_t)bytes; /* of one record */
+    if (t->calm < CALM_BYTES) return;
+    t->calm = 0;
+    t->steps = 0;
+}
+
 size_t tls_read(struct tls *t, struct bytes in, uint8_t *out, struct writer *say, int *end)
 {
     size_t room = in.n + TLS_RECORD_MAX;
@@ -171,6 +184,7 @@ size_t tls_read(struct tls *t, struct bytes in, uint8_t *out, struct writer *say
         size_t n = 0;
         result = SSL_read_ex(t->ssl, out + got, room - got, &n);
         got += n;
+        note_calm(t, n);
         if (t->steps <= STEPS_MAX) continue;
         t->failed = true;
         break;
@@ -217,7 +231,7 @@ const char *tls_reason(const struct tls *t, char *out)
     if (verdict == X509_V_OK)
         snprintf(out, TLS_REASON, "%s", text);
     else
-        snprintf(out, TLS_REASON, "%s: %s", text, X509_verify_cert_error_string(verdict));
+        snprintf(out, TLS_REASON, "%s: %s", text, tls_verdict_text(verdict));
     return out;
 }
 

@@ -46,8 +46,10 @@ void tls_context_free(struct tls_context **x); /* with all that it has replaced 
  * to use it, and connections do. */
 void tls_context_replace(struct tls_context **x, struct tls_context *fresh);
 
-/* When the certificate ends, in seconds since 1970; 0 if that can't be told. */
+/* When the first of its certificates ends, those between them and their roots included, and the
+ * first of its lists of what was called back; in seconds since 1970, 0 if there is none. */
 int64_t tls_context_expiry(const struct tls_context *x);
+int64_t tls_context_crl_expiry(const struct tls_context *x);
 
 /* ---- a connection ------------------------------------------------------------------- */
 

@@ -3,12 +3,10 @@
  *
  * Sessions are resumed by tickets alone: nothing is kept on our side that cores would have
  * to share. The tickets' key is made with the context, so a reload ends them. */
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "net/tls_internal.h"
 
@@ -21,7 +19,7 @@ static const char ciphers_v12[] =
 static const char ciphers_v13[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
-static bool refuse(char *error, size_t n, const char *what, const char *file)
+bool tls_refuse(char *error, size_t n, const char *what, const char *file)
 {
     const char *why = ERR_reason_error_string(ERR_peek_last_error());
 
@@ -81,7 +79,7 @@ static bool set_rules(SSL_CTX *c, struct tls_context *x, const struct tls_option
     if (SSL_CTX_set_ciphersuites(c, ciphers_v13) == 1 &&
         SSL_CTX_set_cipher_list(c, o->ciphers ? o->ciphers : ciphers_v12) == 1)
         return true;
-    return refuse(error, n, "ciphers", NULL);
+    return tls_refuse(error, n, "ciphers", NULL);
 }
 
 /* ---- files ------------------------------------------------------------------------------ */
@@ -90,44 +88,10 @@ static bool load_pair(SSL_CTX *c, const struct tls_pair *p, char *error, size_t 
 {
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(c, p->certificate) != 1)
-        return refuse(error, n, "certificate", p->certificate);
+        return tls_refuse(error, n, "certificate", p->certificate);
     if (SSL_CTX_use_PrivateKey_file(c, p->key, SSL_FILETYPE_PEM) != 1)
-        return refuse(error, n, "key", p->key);
-    if (SSL_CTX_check_private_key(c) != 1) return refuse(error, n, "key", p->key);
-    return true;
-}
-
-static bool load_crl(SSL_CTX *c, const char *file)
-{
-    X509_STORE *store = SSL_CTX_get_cert_store(c);
-    X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
-
-    if (!lookup || X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) < 1) return false;
-    return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) == 1;
-}
-
-static bool load_trust(SSL_CTX *c, const struct tls_options *o, char *error, size_t n)
-{
-    static const int modes[] = {
-        [TLS_CLIENT_NONE] = SSL_VERIFY_NONE,
-        [TLS_CLIENT_OPTIONAL] = SSL_VERIFY_PEER,
-        [TLS_CLIENT_REQUIRED] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
-    };
-
-    if (o->client == TLS_CLIENT_NONE) return true;
-    ERR_clear_error();
-    if (!o->ca) {
-        snprintf(error, n, "client certificates need a ca to judge them by");
-        return false;
-    }
-    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(o->ca);
-    if (!names || SSL_CTX_load_verify_file(c, o->ca) != 1) {
-        sk_X509_NAME_pop_free(names, X509_NAME_free);
-        return refuse(error, n, "ca", o->ca);
-    }
-    SSL_CTX_set_client_CA_list(c, names); /* takes it */
-    if (o->crl && !load_crl(c, o->crl)) return refuse(error, n, "crl", o->crl);
-    SSL_CTX_set_verify(c, modes[o->client], NULL);
+        return tls_refuse(error, n, "key", p->key);
+    if (SSL_CTX_check_private_key(c) != 1) return tls_refuse(error, n, "key", p->key);
     return true;
 }
 
@@ -140,8 +104,11 @@ static SSL_CTX *make(struct tls_context *x, const struct tls_options *o, const s
         snprintf(error, n, "out of memory");
         return NULL;
     }
-    if (set_rules(c, x, o, error, n) && load_pair(c, p, error, n) && load_trust(c, o, error, n))
+    if (set_rules(c, x, o, error, n) && load_pair(c, p, error, n) &&
+        tls_load_trust(x, c, o, error, n)) {
+        tls_note_ends(x, c);
         return c;
+    }
     SSL_CTX_free(c);
     return NULL;
 }
@@ -152,11 +119,11 @@ static bool fill(struct tls_context *x, const struct tls_options *o, char *error
 {
     size_t len = strlen(o->alpn);
 
-    if (len + 1 > sizeof x->alpn) return refuse(error, n, "alpn", NULL);
+    if (len + 1 > sizeof x->alpn) return tls_refuse(error, n, "alpn", NULL);
     x->alpn[0] = (char)len;
     memcpy(x->alpn + 1, o->alpn, len);
     x->bio = tls_bio_new();
-    if (!x->bio) return refuse(error, n, "memory", NULL);
+    if (!x->bio) return tls_refuse(error, n, "memory", NULL);
     x->ssl = make(x, o, &o->pair, error, n);
     if (!x->ssl) return false;
     for (; x->nnamed < o->nnames; x->nnamed++) {
@@ -203,9 +170,10 @@ void tls_context_replace(struct tls_context **x, struct tls_context *fresh)
 
 int64_t tls_context_expiry(const struct tls_context *x)
 {
-    const X509 *cert = SSL_CTX_get0_certificate(x->ssl);
-    struct tm end;
+    return x->expiry_s;
+}
 
-    if (!cert || ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) != 1) return 0;
-    return (int64_t)timegm(&end);
+int64_t tls_context_crl_expiry(const struct tls_context *x)
+{
+    return x->crl_expiry_s;
 }

@@ -39,7 +39,7 @@ class Authority:
     def file(self, name):
         return os.path.join(self.folder, name)
 
-    def issue(self, name, subject):
+    def issue(self, name, subject, days=2):
         """Writes NAME.pem and NAME.key."""
         request, alt = self.file(f"{name}.csr"), self.file(f"{name}.ext")
         with open(alt, "w", encoding="ascii") as out:
@@ -47,7 +47,7 @@ class Authority:
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                 "-keyout", self.file(f"{name}.key"), "-out", request, "-subj", f"/CN={subject}")
         openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.file("ca.key"),
-                "-CAcreateserial", "-extfile", alt, "-days", "2", "-out", self.file(f"{name}.pem"))
+                "-CAcreateserial", "-extfile", alt, "-days", str(days), "-out", self.file(f"{name}.pem"))
         return self.file(f"{name}.pem"), self.file(f"{name}.key")
 
 
@@ -181,6 +181,31 @@ def refused(broker, data, host="127.0.0.1"):
 
 
 @claim(cores=(0,))
+def handshakes_under_way_are_limited_and_those_that_are_over_dont_count(t):
+    authority = Authority(t)
+    broker = start(t, authority, "tls", cores="1\nlimits: {handshakes: 3}")
+    silent = [socket.create_connection((broker.host, broker.port), 5) for _ in range(3)]
+    holds("one more is refused", refused(broker, b"\x16\3\1"))
+    eventually("the setting is in the log", lambda: "limits.handshakes" in broker.text())
+    silent.pop().close()
+    first = eventually("there is room again", lambda: attempt(t, authority, broker))
+    second = attempt(t, authority, broker)
+    holds("who is in takes no room", second)
+    for s in silent:
+        s.close()
+    first.close()
+    second.close()
+
+
+def attempt(t, authority, broker):
+    """A client over TLS, or None."""
+    try:
+        return client(t, f"client{len(t.opened)}", authority, broker, "tls")
+    except (Failed, OSError):
+        return None
+
+
+@claim(cores=(0,))
 def nobody_comes_in_without_the_header_or_with_a_wrong_one(t):
     authority = Authority(t)
     broker = start(t, authority, "tcp", keys=PROXIED)
@@ -257,3 +282,14 @@ def a_unix_socket_is_taken_over_only_from_the_dead(t):
     start_unix(t, folder)
     subprocess.run([t.pinion, "pub", "-h", f"unix:{path}", "-q", "1", "a", "b"], check=True,
                    timeout=20)
+
+
+@claim(cores=(0,))
+def a_certificate_that_ends_soon_is_in_the_log(t):
+    authority = Authority(t)
+    broker = start(t, authority, "tls")
+    eventually("a line", lambda: "certificate_ends" in broker.text())
+    authority.issue("server", "localhost", days=90)
+    broker.process.send_signal(signal.SIGHUP)
+    eventually("the next one", lambda: "certificate_loaded" in broker.text())
+    same("lines about the end", broker.text().count("certificate_ends"), 1)

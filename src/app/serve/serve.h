@@ -73,7 +73,8 @@ struct serve {
     struct ws_options ws[NET_LISTENERS_MAX];
     struct access_door door[NET_LISTENERS_MAX];
     char door_name[NET_LISTENERS_MAX][SOCK_ADDR_TEXT];
-    struct access *access; /* one use */
+    uint64_t certificates_due_ns; /* when they are looked at again */
+    struct access *access;        /* one use */
     struct admin_shared admin;
     bool has_admin;
 
@@ -165,6 +166,12 @@ int serve_tls_read(const struct serve *s, const struct options *o, struct tls_co
 
 /* Puts them in force for connections to come. */
 void serve_tls_take(struct serve *s, struct tls_context **fresh);
+
+/* ---- certificates.c -------------------------------------------------------------------------- */
+
+/* Once a day, or `now`: logs which certificates and lists have ended or soon will. Returns the
+ * milliseconds until it should be called again. */
+int serve_certificates_watch(struct serve *s, bool now);
 
 /* ---- serve_admin.c ------------------------------------------------------------------------- */
 

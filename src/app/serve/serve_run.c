@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* serve_run.c -- what the main thread does while the cores run: it waits for signals. */
+#include <limits.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -112,15 +113,20 @@ static void beat(struct serve *s)
 void serve_run(struct serve *s)
 {
     uint32_t watchdog_ms = s->notify.watchdog_ms;
-    int wait_ms = watchdog_ms ? (int)(watchdog_ms / BEATS) + 1 : -1;
+    int beat_ms = watchdog_ms ? (int)(watchdog_ms / BEATS) + 1 : INT_MAX;
 
     if (geteuid() == 0) LOG(serve_log(s), LOG_WARN, "running_as_root", F_STR("setting", "user"));
     say_ready(s);
+    serve_certificates_watch(s, true);
     for (;;) {
-        int which = signals_next(wait_ms);
+        int look_ms = serve_certificates_watch(s, false);
+        int which = signals_next(look_ms < beat_ms ? look_ms : beat_ms);
         if (watchdog_ms) beat(s);
         switch (which) {
-        case SIGHUP: reload(s); break;
+        case SIGHUP:
+            reload(s);
+            serve_certificates_watch(s, true);
+            break;
         case SIGUSR1: reopen_log(s); break;
         case SIGTERM:
         case SIGINT: end(s, which); return;

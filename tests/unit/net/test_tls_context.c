@@ -44,7 +44,7 @@ static void what_is_wrong_with_the_files_is_said(void **state)
     authority_free(a);
 }
 
-static void the_end_of_a_certificate_is_known(void **state)
+static void the_end_of_the_first_certificate_is_known(void **state)
 {
     struct authority *a = authority_new();
     struct tls_options o = server_options(a);
@@ -53,7 +53,17 @@ static void the_end_of_a_certificate_is_known(void **state)
 
     (void)state;
     assert_true(left > 23 * 3600 && left <= 24 * 3600);
+    assert_int_equal(tls_context_crl_expiry(x), 0);
     tls_context_free(&x);
+
+    struct issued early = issue(a, "early.test", 30);
+    X509_gmtime_adj(X509_getm_notAfter(early.cert), 3600);
+    write_issued(a, &early, "early");
+    o.names[o.nnames++] = (struct tls_pair){file_in(a, "early.pem"), file_in(a, "early.key")};
+    x = context_of(&o);
+    assert_true(tls_context_expiry(x) - (int64_t)time(NULL) <= 3600);
+    tls_context_free(&x);
+    issued_free(&early);
     authority_free(a);
 }
 
@@ -61,7 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_wrong_with_the_files_is_said),
-        cmocka_unit_test(the_end_of_a_certificate_is_known),
+        cmocka_unit_test(the_end_of_the_first_certificate_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

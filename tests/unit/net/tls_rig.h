@@ -12,7 +12,7 @@
 #include "net/transport.h"
 #include "unit/net/rig.h"
 
-enum { FOLDER_TEXT = 64, FILE_TEXT = 128, FILES = 16 };
+enum { FOLDER_TEXT = 64, FILE_TEXT = 128, FILES = 32 };
 
 struct issued {
     X509 *cert;
@@ -60,11 +60,11 @@ static inline void add_extension(X509 *cert, int nid, const char *text)
     X509_EXTENSION_free(x);
 }
 
-/* A certificate for `cn`, signed by the authority (by itself while there is none). */
-static inline struct issued issue(struct authority *a, const char *cn, long serial)
+/* A certificate for `cn`, signed by `by` (NULL: by itself), which may sign others if `is_ca`. */
+static inline struct issued issue_by(const struct issued *by, const char *cn, long serial,
+                                     bool is_ca)
 {
     struct issued i = {.cert = X509_new(), .key = EVP_EC_gen("P-256")};
-    bool is_ca = a->ca.cert == NULL;
     char alt[80];
 
     assert_true(i.cert && i.key);
@@ -75,14 +75,20 @@ static inline struct issued issue(struct authority *a, const char *cn, long seri
     X509_set_pubkey(i.cert, i.key);
     X509_NAME *name = X509_get_subject_name(i.cert);
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)cn, -1, -1, 0);
-    X509_set_issuer_name(i.cert, is_ca ? name : X509_get_subject_name(a->ca.cert));
+    X509_set_issuer_name(i.cert, by ? X509_get_subject_name(by->cert) : name);
     snprintf(alt, sizeof alt, "DNS:%s", cn);
     if (is_ca)
         add_extension(i.cert, NID_basic_constraints, "critical,CA:TRUE");
     else
         add_extension(i.cert, NID_subject_alt_name, alt);
-    assert_true(X509_sign(i.cert, is_ca ? i.key : a->ca.key, EVP_sha256()) > 0);
+    assert_true(X509_sign(i.cert, by ? by->key : i.key, EVP_sha256()) > 0);
     return i;
+}
+
+/* Of the authority; the first is the authority itself. */
+static inline struct issued issue(struct authority *a, const char *cn, long serial)
+{
+    return issue_by(a->ca.cert ? &a->ca : NULL, cn, serial, a->ca.cert == NULL);
 }
 
 static inline void issued_free(struct issued *i)
@@ -91,26 +97,30 @@ static inline void issued_free(struct issued *i)
     EVP_PKEY_free(i->key);
 }
 
-static inline void write_crl(struct authority *a, const struct issued *revoked)
+/* Adds to `name` a list of what `by` has called back (NULL: nothing), good for `seconds`. */
+static inline void add_crl(struct authority *a, const char *name, const struct issued *by,
+                           const struct issued *revoked, long seconds)
 {
     X509_CRL *crl = X509_CRL_new();
-    X509_REVOKED *entry = X509_REVOKED_new();
-    ASN1_TIME *now = X509_gmtime_adj(NULL, -60), *later = X509_gmtime_adj(NULL, 3600);
+    ASN1_TIME *then = X509_gmtime_adj(NULL, -3600), *end = X509_gmtime_adj(NULL, seconds);
 
     X509_CRL_set_version(crl, X509_CRL_VERSION_2);
-    X509_CRL_set_issuer_name(crl, X509_get_subject_name(a->ca.cert));
-    X509_CRL_set1_lastUpdate(crl, now);
-    X509_CRL_set1_nextUpdate(crl, later);
-    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked->cert));
-    X509_REVOKED_set_revocationDate(entry, now);
-    X509_CRL_add0_revoked(crl, entry);
-    assert_true(X509_CRL_sign(crl, a->ca.key, EVP_sha256()) > 0);
-    FILE *f = fopen(file_in(a, "crl.pem"), "w");
+    X509_CRL_set_issuer_name(crl, X509_get_subject_name(by->cert));
+    X509_CRL_set1_lastUpdate(crl, then);
+    X509_CRL_set1_nextUpdate(crl, end);
+    if (revoked) {
+        X509_REVOKED *entry = X509_REVOKED_new();
+        X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked->cert));
+        X509_REVOKED_set_revocationDate(entry, then);
+        X509_CRL_add0_revoked(crl, entry);
+    }
+    assert_true(X509_CRL_sign(crl, by->key, EVP_sha256()) > 0);
+    FILE *f = fopen(file_in(a, name), "a");
     assert_non_null(f);
     assert_int_equal(PEM_write_X509_CRL(f, crl), 1);
     fclose(f);
-    ASN1_TIME_free(now);
-    ASN1_TIME_free(later);
+    ASN1_TIME_free(then);
+    ASN1_TIME_free(end);
     X509_CRL_free(crl);
 }
 
@@ -129,7 +139,7 @@ static inline struct authority *authority_new(void)
     for (int k = 0; k < 4; k++) {
         struct issued i = issue(a, subjects[k], 2 + k);
         write_issued(a, &i, names[k]);
-        if (k == 3) write_crl(a, &i);
+        if (k == 3) add_crl(a, "crl.pem", &a->ca, &i, 3600);
         issued_free(&i);
     }
     return a;
