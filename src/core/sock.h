@@ -21,9 +21,12 @@ struct sock_addr {
 
 enum { SOCK_ADDR_TEXT = 128 };
 
-/* Reads "127.0.0.1:1883", "[::1]:1883", "*:1883" (any, both families) or "unix:/run/a.sock".
- * -ERR_INVALID. */
+/* Reads "127.0.0.1:1883", "[::1]:1883", "*:1883" (any, both families), "unix:/run/a.sock", or
+ * "systemd:NAME" for a socket that the service manager has opened. -ERR_INVALID. */
 int sock_addr_parse(struct sock_addr *a, const char *text);
+
+/* The NAME of such a socket; NULL if it is an address. */
+const char *sock_addr_handed(const struct sock_addr *a);
 
 /* Writes it back the same way into `out` of SOCK_ADDR_TEXT bytes; returns out. */
 const char *sock_addr_text(const struct sock_addr *a, char *out);

@@ -9,6 +9,11 @@
 #include "base/err.h"
 #include "core/sock.h"
 
+#define HANDED "systemd:"
+#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+
+enum { HANDED_AT = sizeof(sa_family_t), HANDED_NAME_MAX = 40 };
+
 /* Digits only, 0 to 65535; -1 if it is anything else. */
 static int parse_port(const char *s)
 {
@@ -54,10 +59,30 @@ static int parse_unix(struct sock_addr *a, const char *path)
     return 0;
 }
 
+/* A name stands where an address of no family would. */
+static int parse_handed(struct sock_addr *a, const char *name)
+{
+    size_t n = strlen(name);
+
+    if (n == 0 || n > HANDED_NAME_MAX || strspn(name, NAME_LETTERS) != n) return -ERR_INVALID;
+    a->ss.ss_family = AF_UNSPEC;
+    memcpy((char *)&a->ss + HANDED_AT, name, n + 1);
+    a->len = (socklen_t)(HANDED_AT + n + 1);
+    return 0;
+}
+
+const char *sock_addr_handed(const struct sock_addr *a)
+{
+    bool handed = a->ss.ss_family == AF_UNSPEC && a->len > HANDED_AT;
+    return handed ? (const char *)&a->ss + HANDED_AT : NULL;
+}
+
 int sock_addr_parse(struct sock_addr *a, const char *text)
 {
     *a = (struct sock_addr){0};
     if (strncmp(text, "unix:", 5) == 0) return parse_unix(a, text + 5);
+    if (strncmp(text, HANDED, sizeof HANDED - 1) == 0)
+        return parse_handed(a, text + sizeof HANDED - 1);
     const char *colon = strrchr(text, ':');
     if (!colon) return -ERR_INVALID;
     int port = parse_port(colon + 1);
@@ -91,7 +116,8 @@ const char *sock_addr_text(const struct sock_addr *a, char *out)
     struct sockaddr_in6 in6;
     struct sockaddr_un un;
 
-    snprintf(out, SOCK_ADDR_TEXT, "?");
+    const char *name = sock_addr_handed(a);
+    snprintf(out, SOCK_ADDR_TEXT, name ? HANDED "%s" : "?", name);
     if (a->ss.ss_family == AF_INET) {
         memcpy(&in, &a->ss, sizeof in);
         inet_ntop(AF_INET, &in.sin_addr, host, sizeof host);

@@ -116,16 +116,22 @@ static bool has_port(const struct sock_addr *a)
     return peer_of(a).port != 0;
 }
 
+/* Each core's own: handed over, or made now. */
+static int own_socket(const struct net *n, const struct listener *l)
+{
+    return l->handed ? l->handed[n->core->id] : sock_listen(&l->addr, NET_BACKLOG);
+}
+
 int net_listen(struct net *n, struct listener *l)
 {
     if (n->ndoors == NET_LISTENERS_MAX) return -ERR_FULL;
 
-    int fd = l->file ? l->file->fd : sock_listen(&l->addr, NET_BACKLOG);
+    int fd = l->file ? l->file->fd : own_socket(n, l);
     if (fd < 0) return fd;
 
     struct door *d = &n->door[n->ndoors];
     *d = (struct door){
-        .watch = {.fd = fd, .on_ready = on_knock, .shared = l->file},
+        .watch = {.fd = fd, .on_ready = on_knock, .shared = l->file || l->handed},
         .reopen = {.fire = on_reopen},
         .listener = l,
         .net = n,

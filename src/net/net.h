@@ -49,7 +49,8 @@ struct listener {
     _Atomic(const struct tls_context *) tls; /* NULL: none; may be replaced while it is in use */
     const struct ws_options *ws;             /* NULL: the protocol is not inside a WebSocket */
     const struct proxy_options *proxy;       /* a PROXY header comes first; NULL: never */
-    bool stays; /* goes on while other listeners drain: the administrator's */
+    const int *handed; /* sockets that listen already, one for each core, taken; NULL: none */
+    bool stays;        /* goes on while other listeners drain: the administrator's */
 };
 
 enum { NET_LISTENERS_MAX = 16 };

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Started as root the broker becomes somebody else; and what it tells the service manager."""
 
+import fcntl
 import grp
 import os
 import pwd
@@ -11,7 +12,7 @@ import subprocess
 import time
 
 from lib import logline
-from lib.broker import Broker, free_port, serve
+from lib.broker import Broker, free_port, serve, spawn
 from lib.claims import claim, eventually, holds, same
 from lib.client import Client
 
@@ -43,6 +44,7 @@ def root_becomes_the_user_in_all_threads_and_cannot_go_back(t, cores_of_broker):
     path = folder_of(t, USER) + "/broker.log"
     broker = serve(t, f"user={USER}", f"log.file={path}", "helper_threads=3",
                    cores=cores_of_broker)
+    Client(t, "first", broker=broker).open() # nobody is served before root has gone
     who = pwd.getpwnam(USER)
     seen = threads(broker)
     holds(f"threads: {len(seen)}", len(seen) >= cores_of_broker + 4)
@@ -222,3 +224,88 @@ def memory_limit_that_is_reached_stops_nobody_who_is_there(t):
         pub.paho.publish(f"keep/{i}", b"", 0, True)
     eventually("it serves on", lambda: pub.paho.publish("y", b"z", 0) and sub.heard)
     same("status", broker.terminate()[0], 0)
+
+
+# ---- sockets that the service manager hands over ------------------------------------------------
+
+def hand_over(t, names, cores, settings=("listeners=systemd:mqtt",), listening=True):
+    """A broker that is given listening sockets of these names, all on one port."""
+    sockets = []
+    port = free_port()
+    for _ in names:
+        s = t.keep(Closing(socket.socket()))
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        s.bind(("127.0.0.1", port))
+        if listening:
+            s.listen(100)
+        sockets.append(s)
+    fds = [s.fileno() for s in sockets]
+    high = [os.dup(fd) for fd in fds] # out of the way of where they must go
+
+    def place():
+        far = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in high]
+        for i, fd in enumerate(far):
+            os.dup2(fd, 3 + i)
+
+    argv = ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", t.pinion, "serve", "--set",
+            f"cores={cores}"]
+    for setting in settings:
+        argv += ["--set", setting]
+    log = os.path.join(t.folder, t.name("handed.log"))
+    with open(log, "wb") as out:
+        process = spawn(argv, stdout=out, stderr=subprocess.STDOUT, preexec_fn=place,
+                        pass_fds=range(3, 3 + len(names)),
+                        env={**os.environ, "LISTEN_FDS": str(len(names)),
+                             "LISTEN_FDNAMES": ":".join(names)})
+    for fd in high:
+        os.close(fd)
+    broker = Broker.__new__(Broker)
+    broker.process, broker.port, broker.log = process, port, log
+    return t.keep(broker)
+
+
+class Closing(socket.socket):
+    """A socket with the end that the bench calls."""
+
+    def __init__(self, other):
+        super().__init__(other.family, other.type, other.proto, other.detach())
+
+    def end(self):
+        self.close()
+
+
+@claim(cores=(0,), shape=((1, 1), (1, 4), (2, 4), (4, 4)))
+def sockets_of_the_service_manager_serve_on_every_core(t, shape):
+    broker = hand_over(t, ["mqtt"] * shape[0], shape[1])
+    broker.wait_for_port()
+    sub = Client(t, "sub", broker=broker).open()
+    sub.subscribe("x", 1)
+    for i in range(24):
+        Client(t, f"c{i}", broker=broker).open().publish("x", b"y", 1)
+    sub.wait_heard(24)
+    holds("the banner says where", f"127.0.0.1:{broker.port}" in broker.text())
+    same("status", broker.terminate()[0], 0)
+
+
+@claim(cores=(0,))
+def clients_that_knock_during_a_restart_wait_for_the_next_broker(t):
+    broker = hand_over(t, ["mqtt"], 1)
+    Client(t, "c", broker=broker).open()
+    same("status", broker.terminate()[0], 0)
+    s = socket.create_connection(("127.0.0.1", broker.port), 5) # the manager's socket is open
+    s.close()
+
+
+@claim(cores=(0,), case=((["other"], 2, "no such socket"), (["mqtt"] * 3, 2, "more sockets")))
+def socket_that_was_not_handed_over_as_asked_is_refused(t, case):
+    broker = hand_over(t, case[0], case[1])
+    same("exit status", broker.wait(10), 3)
+    holds(f"says why: {broker.text()}", "systemd:mqtt" in broker.text()
+          and case[2] in broker.text())
+
+
+@claim(cores=(0,))
+def socket_that_does_not_listen_is_refused(t):
+    broker = hand_over(t, ["mqtt"], 1, listening=False)
+    same("exit status", broker.wait(10), 3)
+    holds(f"says why: {broker.text()}", "listens" in broker.text())

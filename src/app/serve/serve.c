@@ -76,7 +76,7 @@ int serve_refuse_address(const struct serve *s, unsigned i, int err, char *error
 static int check_ports(const struct serve *s, char *error)
 {
     for (unsigned i = 0; i < s->options->listeners.n; i++)
-        if (!s->listener[i].file && port_is_taken(&s->listener[i].addr))
+        if (!s->listener[i].file && !s->listener[i].handed && port_is_taken(&s->listener[i].addr))
             return serve_refuse_address(s, i, -ERR_BUSY, error);
     return 0;
 }

@@ -71,6 +71,7 @@ struct serve {
     struct sock_file file[NET_LISTENERS_MAX];   /* of listeners that are one */
     struct tls_context *tls[NET_LISTENERS_MAX]; /* the newest of each listener; NULL: none */
     struct ws_options ws[NET_LISTENERS_MAX];
+    int *handed[NET_LISTENERS_MAX]; /* plan.cores of them, if they are the service manager's */
     struct access_door door[NET_LISTENERS_MAX];
     char door_name[NET_LISTENERS_MAX][SOCK_ADDR_TEXT];
     uint64_t certificates_due_ns; /* when they are looked at again */
@@ -183,6 +184,12 @@ int serve_admin_make(struct serve *s, char *error);
 
 /* Who may come in and do what, as the options say; NULL with a sentence in error[OPTIONS_ERROR]. */
 struct access *serve_access_new(const struct options *o, char *error);
+
+/* ---- handed.c -------------------------------------------------------------------------- */
+
+/* The sockets called `name`, which the service manager has opened, into fds[cores], one for each
+ * core. -ERR_INVALID with a sentence in error[OPTIONS_ERROR]. */
+int handed_take(const char *name, int *fds, unsigned cores, char *error);
 
 /* ---- banner.c
  * ------------------------------------------------------------------------------------ */

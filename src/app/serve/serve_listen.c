@@ -3,6 +3,7 @@
  * path. Made by the main thread before any core runs; certificates can be read again while
  * cores accept connections. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "app/serve/serve.h"
 #include "base/err.h"
@@ -41,6 +42,24 @@ static void make_protocol(struct serve *s, unsigned i)
     make_door(s, i);
 }
 
+/* Its address is then what the socket says. */
+static int take_handed(struct serve *s, unsigned i, char *error)
+{
+    struct listener *l = &s->listener[i];
+    const char *name = sock_addr_handed(&l->addr);
+
+    if (!name) return 0;
+    s->handed[i] = calloc(s->plan.cores, sizeof *s->handed[i]);
+    if (!s->handed[i]) {
+        snprintf(error, OPTIONS_ERROR, "listeners: %s", err_text(ERR_NOMEM));
+        return -ERR_NOMEM;
+    }
+    int err = handed_take(name, s->handed[i], s->plan.cores, error);
+    if (err < 0) return err;
+    l->handed = s->handed[i];
+    return sock_local(l->handed[0], &l->addr);
+}
+
 static int make_one(struct serve *s, unsigned i, char *error)
 {
     const struct listen_how *h = &s->options->listeners.how[i];
@@ -49,6 +68,8 @@ static int make_one(struct serve *s, unsigned i, char *error)
 
     l->addr = s->options->listeners.at[i];
     l->index = i;
+    int err = take_handed(s, i, error);
+    if (err < 0) return err;
     make_protocol(s, i);
     if (h->transport == LISTEN_WS || h->transport == LISTEN_WSS) {
         s->ws[i] = (struct ws_options){.path = h->path, .norigins = h->norigins};
@@ -102,6 +123,8 @@ void serve_listeners_free(struct serve *s)
         tls_context_free(&s->tls[i]);
         if (s->listener[i].file) sock_file_close(&s->file[i]);
         s->listener[i].file = NULL;
+        free(s->handed[i]);
+        s->handed[i] = NULL;
     }
 }
 

@@ -26,6 +26,8 @@ static void address_is_written_as_it_is_read(void **state)
         "*:1883",
         "[2001:db8::1]:1",
         "[::ffff:10.0.0.1]:80",
+        "systemd:mqtt",
+        "systemd:a_B-9.socket",
         "[1111:2222:3333:4444:5555:6666:7777:8888]:65535",
     };
     for (size_t i = 0; i < ARRAY_LEN(TEXT); i++) {
@@ -58,6 +60,11 @@ static void what_is_no_address_is_refused(void **state)
         "[::1:1883",
         "::1]:1883",
         "[]:1",
+        "systemd:",
+        "systemd:a b",
+        "systemd:a:b",
+        "systemd:a,b",
+        "systemd:0123456789012345678901234567890123456789x",
         "[1.2.3.4]:1",
         "[::1%lo]:1",
         "localhost:1",
