@@ -29,6 +29,12 @@ _pinion() {
         -s | --set) words=$(_pinion_words settings) ;;
         -m | --mode) if [ "$command" = bench ]; then words=$(_pinion_words modes); fi ;;
         esac
+        if [ "$command" = log ] && [[ $word != -* ]]; then
+            if [ "$COMP_CWORD" -eq 2 ]; then words="check dump stat"; else
+                mapfile -t COMPREPLY < <(compgen -d -- "$word")
+                return
+            fi
+        fi
         if [ "$command" = passwd ] && [[ $word != -* ]]; then
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return
