@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "admin/gather.h"
+#include "admin/process.h"
 #include "admin/route.h"
 #include "admin/text.h"
 
@@ -95,10 +96,13 @@ struct admin *admin_new(struct core *c, struct broker *b, struct admin_shared *s
     a->core = c;
     a->broker = b;
     a->shared = s;
+    a->healthy_s = core_now_s(c); /* it has just started */
     o.fields = bytes_str(guards);
     a->http = http_core_new(c, &service, a, &o);
     if (!a->http) admin_free(&a);
-    if (a) s->site.core[c->id] = a->http;
+    if (!a) return NULL;
+    s->site.core[c->id] = a->http;
+    process_open_files(s, c); /* somebody will ask */
     return a;
 }
 
@@ -117,4 +121,17 @@ void admin_free(struct admin **ap)
 void admin_set_ready(struct admin_shared *s, bool ready)
 {
     atomic_store_explicit(&s->ready, ready, memory_order_release);
+}
+
+void admin_set_tokens(struct admin_shared *s, struct admin_tokens *fresh)
+{
+    fresh->older = atomic_load_explicit(&s->tokens, memory_order_relaxed);
+    atomic_store_explicit(&s->tokens, fresh, memory_order_release);
+}
+
+void admin_free_tokens(struct admin_shared *s)
+{
+    struct admin_tokens *t = atomic_exchange_explicit(&s->tokens, NULL, memory_order_acquire);
+
+    admin_tokens_free(&t);
 }

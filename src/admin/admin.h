@@ -17,9 +17,9 @@ struct admin;
 
 /* What all cores' parts share. Written before they run, but for what is atomic. */
 struct admin_shared {
-    struct http_site site; /* proto_ctx of the listeners */
-    struct admin_tokens tokens;
-    const struct listener *listeners; /* of every protocol, borrowed */
+    struct http_site site;                 /* proto_ctx of the listeners */
+    _Atomic(struct admin_tokens *) tokens; /* the newest; replaced by the main thread */
+    const struct listener *listeners;      /* of every protocol, borrowed */
     unsigned nlisteners;
     const char *version;
     uint64_t began_ms; /* wall clock */
@@ -35,6 +35,10 @@ struct admin_shared {
 /* NULL: no memory. Registers with s->site. */
 struct admin *admin_new(struct core *c, struct broker *b, struct admin_shared *s);
 void admin_free(struct admin **a);
+
+/* Puts fresh tokens in force; takes them. The old ones stay till the end: a core may be looking. */
+void admin_set_tokens(struct admin_shared *s, struct admin_tokens *fresh);
+void admin_free_tokens(struct admin_shared *s); /* when no core runs any more */
 
 /* From any thread: what /readyz says. */
 void admin_set_ready(struct admin_shared *s, bool ready);

@@ -31,6 +31,7 @@ static struct part *part_at(const struct gather *g, unsigned core)
 static void destroy(struct gather *g)
 {
     wheel_cancel(&g->admin->core->wheel, &g->limit);
+    g->admin->ngathers--;
     *g->link = g->next;
     if (g->next) g->next->link = g->link;
     free(g->parts);
@@ -73,7 +74,7 @@ static void back(struct errand *e, struct broker *home)
 
 struct gather *gather_new(struct admin *a, const struct gather_question *q, void *owner)
 {
-    struct gather *g = calloc(1, sizeof *g);
+    struct gather *g = a->ngathers < GATHERS_MAX ? calloc(1, sizeof *g) : NULL;
     size_t align = 2 * CACHE_LINE;
     size_t part = (sizeof(struct part) + q->slot_bytes + align - 1) / align * align;
 
@@ -93,6 +94,7 @@ struct gather *gather_new(struct admin *a, const struct gather_question *q, void
     g->link = &a->gathers;
     if (g->next) g->next->link = &g->next;
     a->gathers = g;
+    a->ngathers++;
     return g;
 }
 

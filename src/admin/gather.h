@@ -9,7 +9,10 @@
 #include "admin/internal.h"
 #include "broker/errand.h"
 
-enum { GATHER_S = 2 }; /* for all cores to answer */
+enum {
+    GATHER_S = 2,     /* for all cores to answer */
+    GATHERS_MAX = 64, /* under way on a core; one that does not answer keeps them so */
+};
 
 struct gather;
 
@@ -19,7 +22,7 @@ struct gather_question {
     void (*done)(struct gather *g, void *owner);    /* on the asking core */
 };
 
-/* NULL: no memory. */
+/* NULL: no memory, or too many under way. */
 struct gather *gather_new(struct admin *a, const struct gather_question *q, void *owner);
 
 /* Asks. done() may be called before this returns. */

@@ -111,7 +111,9 @@ bool admin_let_in(struct http_exchange *x)
         refuse(x);
         return false;
     }
-    if (admin_tokens_know(&a->shared->tokens, token_of(value))) return true;
+    const struct admin_tokens *known =
+        atomic_load_explicit(&a->shared->tokens, memory_order_acquire);
+    if (admin_tokens_know(known, token_of(value))) return true;
     const struct conn *c = http_conn(x);
     uint32_t wait = throttle_fail(&a->throttle, c->peer.ip, core_now_s(a->core));
     note_failure(a, c, wait);

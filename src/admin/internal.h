@@ -18,8 +18,10 @@ struct admin {
     struct broker *broker;
     struct admin_shared *shared;
     struct http_core *http;
-    struct throttle throttle;  /* wrong tokens, by address */
-    struct gather *gathers;    /* under way */
+    struct throttle throttle; /* wrong tokens, by address */
+    struct gather *gathers;   /* under way */
+    unsigned ngathers;
+    uint32_t healthy_s;        /* when all cores had answered last */
     struct penalty *penalties; /* answers that are held back */
     unsigned npenalties;
 };

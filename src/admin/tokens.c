@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -114,25 +115,56 @@ static int read_text(int fd, struct admin_tokens *t, char *error, size_t n)
     return err;
 }
 
-int admin_tokens_load(struct admin_tokens *t, const char *path, bool *made, char *error, size_t n)
+/* A file that others could read, or have written, is no secret of ours. */
+static int judge_file(int fd, const char *path, char *error, size_t n)
 {
-    char why[160];
     struct stat st;
 
-    *made = access(path, F_OK) < 0 && errno == ENOENT;
-    if (*made) {
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return refuse(path, "is no plain file", error, n);
+    if (st.st_mode & (S_IRWXG | S_IRWXO))
+        return refuse(path, "others than its owner may read it: chmod 600", error, n);
+    if (st.st_uid != geteuid() && st.st_uid != 0)
+        return refuse(path, "belongs to somebody else", error, n);
+    return 0;
+}
+
+static int load(struct admin_tokens *t, const char *path, char *error, size_t n)
+{
+    char why[160];
+
+    if (access(path, F_OK) < 0 && errno == ENOENT) {
         int err = make(path, error, n);
         if (err < 0) return err;
     }
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return refuse(path, strerror(errno), error, n);
-    int err = 0;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        err = refuse(path, "is no plain file", error, n);
-    else if (st.st_mode & (S_IRWXG | S_IRWXO))
-        err = refuse(path, "others than its owner may read it: chmod 600", error, n);
-    else if (read_text(fd, t, why, sizeof why) < 0)
-        err = refuse(path, why, error, n);
+    int err = judge_file(fd, path, error, n);
+    if (err == 0 && read_text(fd, t, why, sizeof why) < 0) err = refuse(path, why, error, n);
     close(fd);
     return err;
+}
+
+struct admin_tokens *admin_tokens_load(const char *path, char *error, size_t n)
+{
+    struct admin_tokens *t = calloc(1, sizeof *t);
+
+    if (!t) {
+        refuse(path, err_text(ERR_NOMEM), error, n);
+        return NULL;
+    }
+    if (load(t, path, error, n) < 0) admin_tokens_free(&t);
+    return t;
+}
+
+void admin_tokens_free(struct admin_tokens **tp)
+{
+    struct admin_tokens *t = *tp;
+
+    *tp = NULL;
+    while (t) {
+        struct admin_tokens *older = t->older;
+        free(t);
+        t = older;
+    }
 }

@@ -50,6 +50,7 @@ struct reading {
     struct settings *settings;
     struct options_diff diff;
     struct tls_context *tls[NET_LISTENERS_MAX];
+    struct admin_tokens *tokens;
 };
 
 static int read_settings(struct serve *s, struct reading *r, char *error)
@@ -76,6 +77,7 @@ static int read_all(struct serve *s, struct reading *r, char *error)
 {
     int err = read_settings(s, r, error);
 
+    if (err == 0) err = serve_admin_read(s, &r->tokens, error);
     if (err < 0) return err;
     r->settings->access = serve_access_new(&r->settings->options, error);
     if (!r->settings->access) return -ERR_INVALID;
@@ -134,6 +136,7 @@ static void switch_all(struct serve *s, struct reading *r)
     log.fd = s->log.how.fd;
     s->log.how = log;
     serve_tls_take(s, r->tls);
+    if (r->tokens) admin_set_tokens(&s->admin, r->tokens);
     switch_cores(s, r->settings);
 }
 
@@ -159,6 +162,7 @@ void serve_reload(struct serve *s)
     if (err < 0) {
         LOG(serve_log(s), LOG_ERROR, "reload_refused", F_STR("reason", error));
         settings_unref(&r.settings);
+        admin_tokens_free(&r.tokens);
         for (unsigned i = 0; i < NET_LISTENERS_MAX; i++)
             tls_context_free(&r.tls[i]);
         return;

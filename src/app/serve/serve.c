@@ -156,6 +156,7 @@ void serve_stop(struct serve *s)
         settings_unref(&s->cores[i].settings);
     settings_unref(&s->settings);
     serve_listeners_free(s);
+    admin_free_tokens(&s->admin);
     access_unref(&s->access);
     helpers_free(&s->helpers);
     mesh_free(&s->mesh);

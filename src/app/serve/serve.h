@@ -179,6 +179,9 @@ int serve_certificates_watch(struct serve *s, bool now);
 /* Fills s->admin, if a listener is for it. 0, or -ERR_X with a sentence in error[OPTIONS_ERROR]. */
 int serve_admin_make(struct serve *s, char *error);
 
+/* Reads the tokens anew, for admin_set_tokens(); none, if no listener needs them. The same. */
+int serve_admin_read(const struct serve *s, struct admin_tokens **tokens, char *error);
+
 /* ---- serve_access.c -----------------------------------------------------------------------------
  */
 

@@ -9,9 +9,8 @@
 int serve_admin_make(struct serve *s, char *error)
 {
     const struct options *o = s->options;
-    char why[OPTION_TEXT_MAX * 2];
+    struct admin_tokens *tokens = NULL;
     struct clock clock;
-    bool made;
 
     for (unsigned i = 0; i < o->listeners.n; i++)
         s->has_admin = s->has_admin || listen_is_admin(&o->listeners.how[i]);
@@ -22,7 +21,18 @@ int serve_admin_make(struct serve *s, char *error)
     s->admin.version = PINION_VERSION;
     s->admin.began_ms = clock.wall_ms;
     s->admin.health_needs_token = o->admin_health_token;
-    int err = admin_tokens_load(&s->admin.tokens, o->admin_token_file, &made, why, sizeof why);
-    if (err < 0) snprintf(error, OPTIONS_ERROR, "admin.token_file: %.400s", why);
+    int err = serve_admin_read(s, &tokens, error);
+    if (err == 0) admin_set_tokens(&s->admin, tokens);
     return err;
+}
+
+int serve_admin_read(const struct serve *s, struct admin_tokens **tokens, char *error)
+{
+    char why[OPTION_TEXT_MAX * 2];
+
+    if (!s->has_admin) return 0;
+    *tokens = admin_tokens_load(serve_options(s)->admin_token_file, why, sizeof why);
+    if (*tokens) return 0;
+    snprintf(error, OPTIONS_ERROR, "admin.token_file: %.400s", why);
+    return -ERR_INVALID;
 }
