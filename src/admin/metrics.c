@@ -47,6 +47,12 @@ static void put_plain(struct text *t, const char *name, uint64_t v)
     text_add(t, "%s %" PRIu64 "\n", name, v);
 }
 
+/* 0 is what nobody could find out. */
+static void put_known(struct text *t, const char *name, uint64_t v)
+{
+    if (v) put_plain(t, name, v);
+}
+
 static uint64_t value_on_core(enum metric_id id, const struct snapshot *s)
 {
     switch (id) {
@@ -99,8 +105,8 @@ static void put_extra(struct text *t, enum metric_id id, const struct metrics *m
         break;
     case METRIC_READY: put_plain(t, e->name, atomic_load(&a->shared->ready)); break;
     case METRIC_CORES: put_plain(t, e->name, a->core->cores); break;
-    case METRIC_RESIDENT: put_plain(t, e->name, process_resident_bytes()); break;
-    case METRIC_FILES: put_plain(t, e->name, process_open_files(a->shared, a->core)); break;
+    case METRIC_RESIDENT: put_known(t, e->name, process_resident_bytes()); break;
+    case METRIC_FILES: put_known(t, e->name, process_open_files(a->shared, a->core)); break;
     case METRIC_FILES_MAX: put_plain(t, e->name, process_files_max()); break;
     case METRIC_CERTIFICATE: put_ends(t, e->name, tls_context_expiry); break;
     case METRIC_REVOCATIONS: put_ends(t, e->name, tls_context_crl_expiry); break;
