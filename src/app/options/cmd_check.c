@@ -6,6 +6,8 @@
 #include "app/command.h"
 #include "app/options/config_args.h"
 #include "app/options/listen_show.h"
+#include "app/options/options_rules.h"
+#include "base/err.h"
 #include "core/cpu.h"
 
 static void print_settings(const struct options *o)
@@ -57,7 +59,10 @@ static void print_introduction(void)
         "  - address: 10.0.0.5:1884\n    proxy_protocol: required\n"
         "    proxy_from: [10.0.0.0/24]\n```\n");
     listen_show_keys(stdout);
-    puts("\n"
+    puts("\n`rules` is a list too, of who may read and write what; [access.md](access.md) tells of "
+         "it:\n\n"
+         "```yaml\nrules:\n  - {allow: read, user: '*', topics: ['news/#']}\n"
+         "  - {allow: all, user: '*', topics: ['users/%u/#']}\n```\n\n"
          "`pinion check` shows every setting as it would be, and where its value comes from.\n\n"
          "On HUP all of it is read again: the file, and the certificates, keys and lists that it "
          "names.\nIf anything is wrong, nothing changes and the log says why. Settings whose "
@@ -83,19 +88,43 @@ static void print_markdown(void)
     }
 }
 
-static int run(const struct command *c, int argc, char **argv)
+/* Reads the operands of --may. */
+static int read_question(const struct command *c, const struct config *config,
+                         struct rules_question *q)
 {
-    struct config config;
-    struct options *o = &config.options;
+    struct acl_net at = {.bits = 128};
+    const char *action = config->operand[2];
+
+    if (strcmp(action, "read") != 0 && strcmp(action, "write") != 0)
+        return args_refuse(c, "\"%s\" is neither read nor write", action);
+    if (config->from && (acl_net_parse(&at, bytes_str(config->from)) < 0 || at.bits != 128))
+        return args_refuse(c, "--from %s: not an address", config->from);
+    *q = (struct rules_question){
+        .who = {.user = bytes_str(config->operand[0]), .client_id = bytes_str(config->operand[1])},
+        .action = *action == 'r' ? ACL_READ : ACL_WRITE,
+        .topic = config->operand[3]};
+    if (bytes_eq(q->who.user, BYTES("$anonymous"))) q->who.user = BYTES("");
+    if (config->listener) q->who.listener = bytes_str(config->listener);
+    memcpy(q->who.ip, at.ip, sizeof q->who.ip);
+    return EXIT_OK;
+}
+
+static int tell_may(const struct command *c, const struct config *config, const struct acl *a)
+{
+    struct rules_question q;
+
+    int status = read_question(c, config, &q);
+    if (status != EXIT_OK) return status;
+    int may = rules_try(&config->options, a, &q, stdout);
+    if (may < 0) fprintf(stderr, "pinion %s: %s\n", c->name, err_text(may));
+    return may > 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+static int print_all(const struct command *c, struct options *o, const struct acl *a)
+{
     struct cpu_plan plan;
     char error[CPU_ERROR_TEXT];
 
-    int status = config_args_load(c, argc, argv, &config);
-    if (status != EXIT_OK) return status;
-    if (config.markdown) {
-        print_markdown();
-        return EXIT_OK;
-    }
     if (cpu_plan_make(&plan, o->cores, o->pin, error) < 0) {
         fprintf(stderr, "pinion %s: %s\n", c->name, error);
         return EXIT_CONFIG;
@@ -106,8 +135,28 @@ static int run(const struct command *c, int argc, char **argv)
         fprintf(stderr, "pinion %s: %s\n", c->name, o->error);
         return EXIT_CONFIG;
     }
+    rules_print(o, a, stdout);
     print_plan(&plan);
     return EXIT_OK;
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+    struct config config;
+    struct acl *a = NULL;
+
+    int status = config_args_load(c, argc, argv, &config);
+    if (status == EXIT_OK && config.markdown) {
+        print_markdown();
+    } else if (status == EXIT_OK && options_acl(&config.options, &a) < 0) {
+        fprintf(stderr, "pinion %s: %s\n", c->name, err_text(ERR_NOMEM));
+        status = EXIT_FAILED;
+    } else if (status == EXIT_OK) {
+        status = config.may ? tell_may(c, &config, a) : print_all(c, &config.options, a);
+    }
+    acl_free(&a);
+    options_fini(&config.options);
+    return status;
 }
 
 const struct command command_check = {
@@ -117,5 +166,7 @@ const struct command command_check = {
     .args = config_args,
     .nargs = CONFIG_ARGS_CHECK,
     .run = run,
-    .notes = "Refuses what \"pinion serve\" would refuse, with the same words.\n",
+    .notes = "Refuses what \"pinion serve\" would refuse, with the same words.\n"
+             "pinion check -c FILE --may ann meter-1 write meters/1/state tells by which access "
+             "rule this is\nallowed or denied (status 1). '' is the user of who is anonymous.\n",
 };

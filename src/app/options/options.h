@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/access/acl.h"
 #include "broker/access/door.h"
 #include "broker/access/hook.h"
 #include "broker/access/jwt.h"
@@ -103,6 +104,8 @@ struct options {
     char redirect_to[OPTION_TEXT_MAX];
     uint8_t redirect;  /* 0: no, 1: use another server, 2: server moved */
     uint8_t anonymous; /* enum door_anonymous, of listeners that don't say */
+    struct acl_options acl;
+    struct acl *rules; /* as the file has them; NULL: it has none. Owned: options_fini() */
     char passwords[OPTION_TEXT_MAX];
     struct jwt_options jwt;
     struct hook_options hook;
@@ -152,6 +155,12 @@ const char *option_origin(const struct options *o, unsigned i, char *out, size_t
 
 /* All defaults. */
 void options_init(struct options *o);
+
+/* Frees what the settings own, loaded with success or not. */
+void options_fini(struct options *o);
+
+/* The access rules in force, yours to free; NULL if none are configured. 0, or -ERR_NOMEM. */
+int options_acl(const struct options *o, struct acl **a);
 
 /* Each returns 0, or -ERR_INVALID with o->error set. */
 int options_set(struct options *o, unsigned i, const char *text, enum option_source from,

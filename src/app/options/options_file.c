@@ -24,6 +24,8 @@ struct file_values {
     char *text[OPTIONS_MAX];
     struct file_listener *listeners;
     unsigned listeners_count;
+    struct file_rule *rules;
+    unsigned rules_count;
 };
 
 struct file_section {
@@ -34,7 +36,7 @@ struct file_section {
 
 struct file_schema {
     cyaml_schema_value_t root;
-    cyaml_schema_field_t top[OPTIONS_MAX + SECTIONS_MAX + 1];
+    cyaml_schema_field_t top[OPTIONS_MAX + SECTIONS_MAX + 2];
     unsigned ntop;
     struct file_section section[SECTIONS_MAX];
     unsigned nsections;
@@ -87,9 +89,13 @@ static struct file_schema *schema_new(void)
     static const cyaml_schema_field_t listeners = CYAML_FIELD_SEQUENCE(
         "listeners", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_values, listeners,
         &file_listener_schema, 1, NET_LISTENERS_MAX);
+    static const cyaml_schema_field_t rules =
+        CYAML_FIELD_SEQUENCE("rules", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_values,
+                             rules, &file_rule_schema, 1, ACL_RULES_MAX);
     struct file_schema *s = calloc(1, sizeof *s);
 
     if (!s) return NULL;
+    s->top[s->ntop++] = rules;
     for (unsigned i = 0; i < options_count(); i++) {
         const struct option *row = option_at(i);
         const char *dot = strchr(row->key, '.');
@@ -250,7 +256,9 @@ static int take_values(struct options *o, const struct file_values *v, const cha
                                       (struct file_place){i, line});
         if (err < 0) return err;
     }
-    return 0;
+    if (!v->rules) return 0;
+    struct file_rules rules = {.at = v->rules, .n = v->rules_count};
+    return file_take_rules(o, &rules, text, line_of_option(text, "rules"));
 }
 
 int options_load_file(struct options *o, const char *path)

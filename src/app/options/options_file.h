@@ -33,7 +33,19 @@ struct file_listener {
     struct file_websocket *websocket;
 };
 
-extern const cyaml_schema_value_t file_listener_schema;
+/* One entry under `rules`. */
+struct file_rule {
+    char *allow, *deny, *user, *client, *listener;
+    char **address, **topics;
+    unsigned address_count, topics_count;
+};
+
+struct file_rules {
+    const struct file_rule *at;
+    unsigned n;
+};
+
+extern const cyaml_schema_value_t file_listener_schema, file_rule_schema;
 
 /* The row of options.def, and where it stands in the file. */
 struct file_place {
@@ -43,3 +55,8 @@ struct file_place {
 /* 0, or -ERR_INVALID with o->error set. */
 int file_take_listeners(struct options *o, const struct file_listener *l, unsigned n,
                         struct file_place at);
+
+/* Fills o->rules; `text` is the file and `line` where the list begins. 0, or -ERR_INVALID with
+ * o->error set. */
+int file_take_rules(struct options *o, const struct file_rules *from, const char *text,
+                    unsigned line);

@@ -81,6 +81,11 @@ void options_settle(struct options *o)
     o->net.mail_handover = MAIL_HANDOVER;
 }
 
+void options_fini(struct options *o)
+{
+    acl_free(&o->rules);
+}
+
 int options_load(struct options *o, const struct option_args *a)
 {
     int err = 0;

@@ -18,32 +18,39 @@ static void raise_file_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit); /* what we have may be enough: then no harm is done */
 }
 
-static int run(const struct command *c, int argc, char **argv)
+static int serve_with(struct config *config)
 {
-    struct config config;
     struct serve serve;
     char error[OPTIONS_ERROR];
 
-    int status = config_args_load(c, argc, argv, &config);
-    if (status != EXIT_OK) return status;
     signals_init();
-    privileges_start(config.options.core_dumps);
+    privileges_start(config->options.core_dumps);
     raise_file_limit();
-    int log_fd = log_file_open(config.options.log_file, error);
+    int log_fd = log_file_open(config->options.log_file, error);
     if (log_fd < 0) {
         fprintf(stderr, "pinion serve: %s\n", error);
         return EXIT_CONFIG;
     }
-    if (serve_start(&serve, &config.options, log_fd, error) < 0) {
+    if (serve_start(&serve, &config->options, log_fd, error) < 0) {
         fprintf(stderr, "pinion serve: %s\n", error);
         serve_stop(&serve);
         return EXIT_CONFIG;
     }
-    serve.args = &config.args;
+    serve.args = &config->args;
     banner_print(&serve, stdout);
     serve_run(&serve);
     serve_stop(&serve);
     return EXIT_OK;
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+    struct config config;
+
+    int status = config_args_load(c, argc, argv, &config);
+    if (status == EXIT_OK) status = serve_with(&config);
+    options_fini(&config.options);
+    return status;
 }
 
 const struct command command_serve = {

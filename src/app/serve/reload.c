@@ -35,6 +35,7 @@ void settings_unref(struct settings **p)
     *p = NULL;
     if (!s || atomic_fetch_sub_explicit(&s->uses, 1, memory_order_acq_rel) != 1) return;
     access_unref(&s->access);
+    options_fini(&s->options);
     free(s);
 }
 

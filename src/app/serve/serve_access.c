@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "app/serve/serve.h"
+#include "base/err.h"
 #include "broker/access/access.h"
 #include "broker/access/jwt.h"
 
@@ -13,7 +14,14 @@ static const char *given(const char *text)
 
 struct access *serve_access_new(const struct options *o, char *error)
 {
+    struct acl *acl;
+
+    if (options_acl(o, &acl) < 0) {
+        snprintf(error, OPTIONS_ERROR, "rules: %s", err_text(ERR_NOMEM));
+        return NULL;
+    }
     const struct access_options ao = {
+        .acl = acl,
         .passwords = given(o->passwords),
         .jwt = jwt_is_configured(&o->jwt) ? &o->jwt : NULL,
     };

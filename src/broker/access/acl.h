@@ -26,6 +26,7 @@ enum {
     ACL_PATTERN_MAX = 256, /* bytes of a user, client id or listener */
     ACL_TOPIC_MAX = 1024,  /* bytes of a topic filter */
     ACL_ERROR = 256,
+    ACL_NET_TEXT = 64,
 };
 
 /* Addresses that agree in their first bits. IPv4 is ::ffff:a.b.c.d, with 96 bits more; all
@@ -75,6 +76,9 @@ int acl_rule_check(const struct acl_rule *r, char *error);
 
 /* Reads "10.0.0.0/8", "::1", "fd00::/8" or "unix". -ERR_INVALID. */
 int acl_net_parse(struct acl_net *net, struct bytes text);
+
+/* Writes it back into out[ACL_NET_TEXT]; returns out. */
+const char *acl_net_text(const struct acl_net *net, char *out);
 
 /* Copies `n` checked rules. NULL: no memory. */
 struct acl *acl_new(const struct acl_rule *rules, unsigned n, const struct acl_options *o);

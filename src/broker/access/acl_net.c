@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* acl_net.c -- addresses as rules write them. */
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -50,4 +51,23 @@ int acl_net_parse(struct acl_net *net, struct bytes text)
     net->bits = (uint8_t)(before + (unsigned)bits);
     /* "10.1.2.3/8" is a slip of the pen: is all of 10/8 meant, or one machine? */
     return any_bit_from(net, net->bits) ? -ERR_INVALID : 0;
+}
+
+const char *acl_net_text(const struct acl_net *net, char *out)
+{
+    static const uint8_t v4[12] = {[10] = 0xFF, [11] = 0xFF};
+    char ip[INET6_ADDRSTRLEN];
+    bool is_v4 = net->bits >= V4_PREFIX && memcmp(net->ip, v4, sizeof v4) == 0;
+    unsigned before = is_v4 ? V4_PREFIX : 0;
+
+    if (net->bits == 128 && !any_bit_from(net, 0)) {
+        snprintf(out, ACL_NET_TEXT, "unix");
+        return out;
+    }
+    inet_ntop(is_v4 ? AF_INET : AF_INET6, net->ip + (is_v4 ? 12 : 0), ip, sizeof ip);
+    if (net->bits == 128)
+        snprintf(out, ACL_NET_TEXT, "%s", ip);
+    else
+        snprintf(out, ACL_NET_TEXT, "%s/%u", ip, net->bits - before);
+    return out;
 }
