@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/access/hook_cache.h"
 #include "broker/errand.h"
 #include "broker/internal.h"
 #include "broker/share.h"
@@ -70,6 +71,8 @@ void broker_free(struct broker **bp)
     free(b->scratch.ids);
     access_unref(&b->access);
     guard_fini(&b->guard);
+    password_cache_fini(&b->passwords);
+    hook_cache_free(&b->answers_of_hook);
     free(b);
     *bp = NULL;
 }

@@ -28,6 +28,7 @@ struct broker_options {
     uint32_t expiry_max_s; /* longest session expiry that is granted */
     uint32_t match_cache;  /* slots of the result caches, a power of two */
     struct guard_limits guard;
+    uint32_t password_cache_s; /* a password that was right is not hashed again for so long */
 };
 
 #define BROKER_OPTIONS_DEFAULT                                                                     \
@@ -36,6 +37,7 @@ struct broker_options {
         .queue_bytes_max = 64u << 20, .backlog_max = 1u << 22, .window_max = 1000,                 \
         .receive_max = 1000, .retained_max = 1000000, .retained_bytes_max = 1u << 30,              \
         .expiry_max_s = SESSION_NEVER_EXPIRES, .match_cache = 4096, .guard = GUARD_LIMITS_DEFAULT, \
+        .password_cache_s = 300,                                                                   \
     }
 
 /* Makes the broker of one core. All cores are given the same `seed`. NULL: no memory. */

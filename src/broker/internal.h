@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "broker/access/guard.h"
+#include "broker/access/password_cache.h"
 #include "broker/broker.h"
 #include "broker/cache.h"
 #include "broker/filters.h"
@@ -129,6 +130,10 @@ struct broker {
 
     /* keeper of counts */
     struct guard guard;
+
+    /* what logins have found out lately */
+    struct password_cache passwords;
+    struct hook_cache *answers_of_hook; /* NULL until one was asked */
 
     /* home */
     struct table sessions;    /* by hash of tenant and client id */

@@ -4,8 +4,11 @@
  * replaced. Then all sessions are visited, a bounded number per turn, and who could not come in
  * now is sent away. Home's. */
 #include "broker/access/grant.h"
+#include "broker/access/hook_cache.h"
 #include "broker/access/login.h"
 #include "broker/internal.h"
+
+enum { PASSWORDS_KEPT = 8192 }; /* 300 KiB */
 
 void session_apply_access(struct session *s)
 {
@@ -40,6 +43,9 @@ void broker_set_access(struct broker *b, struct access *a)
 {
     access_unref(&b->access);
     b->access = a;
+    if (a && a->passwords && !b->passwords.slot) /* without memory it keeps nothing */
+        password_cache_init(&b->passwords, PASSWORDS_KEPT, b->options.password_cache_s);
+    if (b->answers_of_hook) hook_cache_clear(b->answers_of_hook);
     b->revisit = 1;
     core_turn_again(b->core);
 }

@@ -80,7 +80,7 @@ static int read_all(struct serve *s, struct reading *r, char *error)
 
     if (err == 0) err = serve_admin_read(s, &r->tokens, error);
     if (err < 0) return err;
-    r->settings->access = serve_access_new(&r->settings->options, error);
+    r->settings->access = serve_access_new(s, &r->settings->options, error);
     if (!r->settings->access) return -ERR_INVALID;
     return serve_tls_read(s, &r->settings->options, r->tls, error);
 }

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "broker/access/hook.h"
 
 enum { JOBS_MAX = 1024 };
 
@@ -31,8 +32,6 @@ static int make_shared(struct serve *s, const struct options *o, char *error)
     err = serve_listeners_make(s, error);
     if (err == 0) err = serve_admin_make(s, error);
     if (err < 0) return err;
-    s->access = serve_access_new(o, error);
-    if (!s->access) return -ERR_INVALID;
 
     size_t bytes = s->plan.cores * sizeof *s->cores;
     s->cores =
@@ -43,6 +42,10 @@ static int make_shared(struct serve *s, const struct options *o, char *error)
     if (!s->mesh) return refuse(error, err, "mesh");
     s->helpers = helpers_new(o->helper_threads, JOBS_MAX, s->mesh, s->plan.cores, &err);
     if (!s->helpers) return refuse(error, err, "helper_threads");
+    err = serve_hook_start(s, error);
+    if (err < 0) return err;
+    s->access = serve_access_new(s, o, error);
+    if (!s->access) return -ERR_INVALID;
     return 0;
 }
 
@@ -145,6 +148,7 @@ void serve_stop(struct serve *s)
     admin_set_ready(&s->admin, false);
     clock_tick(&s->clock);
     s->end_by_ns = s->clock.now_ns + serve_options(s)->shutdown_timeout_s * NS_PER_S;
+    hook_stop(s->hook, 0); /* cores still take its answers */
     for (unsigned i = 0; i < s->started && s->gate == GATE_OPEN; i++) {
         atomic_store_explicit(&s->cores[i].core.stop, true, memory_order_release);
         mesh_ring(mesh_port_at(s->mesh, i));
@@ -158,6 +162,7 @@ void serve_stop(struct serve *s)
     serve_listeners_free(s);
     admin_free_tokens(&s->admin);
     access_unref(&s->access);
+    hook_free(&s->hook);
     helpers_free(&s->helpers);
     mesh_free(&s->mesh);
     free(s->cores);

@@ -76,6 +76,7 @@ struct serve {
     char door_name[NET_LISTENERS_MAX][SOCK_ADDR_TEXT];
     uint64_t certificates_due_ns; /* when they are looked at again */
     struct access *access;        /* one use */
+    struct hook *hook;            /* NULL: none */
     struct admin_shared admin;
     bool has_admin;
 
@@ -185,8 +186,12 @@ int serve_admin_read(const struct serve *s, struct admin_tokens **tokens, char *
 /* ---- serve_access.c -----------------------------------------------------------------------------
  */
 
+/* Starts the thread that asks the web service, if there is one. 0, or -ERR_INVALID with a sentence
+ * in error[OPTIONS_ERROR]. */
+int serve_hook_start(struct serve *s, char *error);
+
 /* Who may come in and do what, as the options say; NULL with a sentence in error[OPTIONS_ERROR]. */
-struct access *serve_access_new(const struct options *o, char *error);
+struct access *serve_access_new(const struct serve *s, const struct options *o, char *error);
 
 /* ---- handed.c -------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 #include "app/serve/serve.h"
 #include "base/err.h"
 #include "broker/access/access.h"
+#include "broker/access/hook.h"
 #include "broker/access/jwt.h"
 
 static const char *given(const char *text)
@@ -12,7 +13,18 @@ static const char *given(const char *text)
     return *text ? text : NULL;
 }
 
-struct access *serve_access_new(const struct options *o, char *error)
+int serve_hook_start(struct serve *s, char *error)
+{
+    char why[ACCESS_ERROR];
+
+    if (!*s->options->hook.url) return 0;
+    s->hook = hook_new(&s->options->hook, s->helpers, why, sizeof why);
+    if (s->hook) return 0;
+    snprintf(error, OPTIONS_ERROR, "hook: %.500s", why);
+    return -ERR_INVALID;
+}
+
+struct access *serve_access_new(const struct serve *s, const struct options *o, char *error)
 {
     struct acl *acl;
 
@@ -23,6 +35,7 @@ struct access *serve_access_new(const struct options *o, char *error)
     const struct access_options ao = {
         .acl = acl,
         .passwords = given(o->passwords),
+        .hook = s->hook,
         .jwt = jwt_is_configured(&o->jwt) ? &o->jwt : NULL,
     };
     char why[ACCESS_ERROR];

@@ -94,9 +94,8 @@ int access_grant(const struct access *a, const struct identity *who, struct byte
     if (who) {
         memcpy(s.ip, who->ip, sizeof s.ip);
         if (who->door) s.listener = bytes_str(who->door->name);
-        s.own = who->rule;
-        s.nown = who->nrules;
-        s.has_own = who->has_rules;
+        s.has_own = who->own != NULL;
+        if (who->own) s.own = acl_rules(who->own, &s.nown);
     }
     return grant_new(g, a ? a->acl : NULL, &s);
 }

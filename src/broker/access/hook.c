@@ -280,7 +280,7 @@ struct hook *hook_new(const struct hook_options *o, struct helpers *helpers, cha
     pthread_mutex_init(&h->lock, NULL); /* can't fail on Linux */
     if (!check_url(o, error, n) || !check_ca(o, error, n) || !make_http(h) ||
         !add_secret(h, error, n) || !make_slots(h) || !start_thread(h))
-        hook_free(&h, 0);
+        hook_free(&h);
     return h;
 }
 
@@ -291,10 +291,16 @@ static void free_headers(struct hook *h)
     curl_slist_free_all(h->headers);
 }
 
-static void stop_thread(struct hook *h, uint32_t drain_ms)
+const struct hook_options *hook_options(const struct hook *h)
+{
+    return &h->options;
+}
+
+void hook_stop(struct hook *h, uint32_t drain_ms)
 {
     struct clock now;
 
+    if (!h || !h->has_thread) return;
     clock_tick(&now);
     pthread_mutex_lock(&h->lock);
     h->stop = true;
@@ -302,14 +308,15 @@ static void stop_thread(struct hook *h, uint32_t drain_ms)
     pthread_mutex_unlock(&h->lock);
     curl_multi_wakeup(h->multi);
     pthread_join(h->thread, NULL);
+    h->has_thread = false;
 }
 
-void hook_free(struct hook **hp, uint32_t drain_ms)
+void hook_free(struct hook **hp)
 {
     struct hook *h = *hp;
 
     if (!h) return;
-    if (h->has_thread) stop_thread(h, drain_ms);
+    hook_stop(h, 0);
     for (unsigned i = 0; h->slot && i < h->options.connections_max; i++)
         hook_slot_close(&h->slot[i]);
     free(h->slot);

@@ -97,9 +97,15 @@ struct hook;
 /* Starts the thread: NULL with a sentence in error[n]. `helpers` must outlive the hook. */
 struct hook *hook_new(const struct hook_options *o, struct helpers *helpers, char *error, size_t n);
 
-/* Main thread. Lets what is under way end for at most `drain_ms`, then answers the rest with
- * HOOK_STOPPED. Those answers are taken like all others, by helper_take() of their cores. */
-void hook_free(struct hook **h, uint32_t drain_ms);
+const struct hook_options *hook_options(const struct hook *h);
+
+/* Main thread. Lets what is under way end for at most `drain_ms`, then answers the rest, and all
+ * that is asked later, with HOOK_STOPPED. Those answers are taken like all others, by
+ * helper_take() of their cores. Harmless if `h` is NULL. */
+void hook_stop(struct hook *h, uint32_t drain_ms);
+
+/* Main thread, when no core can ask any more; hook_stop() first, if it has not been called. */
+void hook_free(struct hook **h);
 
 /* A question with copies of the texts; NULL: out of memory. */
 struct hook_question *hook_question_new(const struct hook_text *text, unsigned core,

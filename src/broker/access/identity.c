@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/access/rules_json.h"
+#include "broker/access/acl.h"
 
 struct identity *identity_new(const struct access_door *door, const uint8_t ip[16],
                               struct bytes user)
@@ -20,10 +20,7 @@ struct identity *identity_new(const struct access_door *door, const uint8_t ip[1
 
 void identity_free(struct identity **i)
 {
-    if (*i) {
-        struct rules_given rules = {(*i)->has_rules, (*i)->nrules, (*i)->rule};
-        rules_given_free(&rules);
-    }
+    if (*i) acl_free(&(*i)->own);
     free(*i);
     *i = NULL;
 }

@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 
 struct access_door;
-struct acl_rule;
+struct acl;
 
 enum identity_source {
     IDENTITY_ANYBODY,
@@ -24,11 +24,9 @@ enum identity_source {
 struct identity {
     const struct access_door *door; /* NULL: none, as in tests */
     uint8_t ip[16];
-    int64_t expires_s;     /* since 1970, when what proved it ends; INT64_MAX: never */
-    struct acl_rule *rule; /* what came with a token, or the hook's answer; owned */
-    uint32_t nrules;
-    uint8_t source; /* enum identity_source */
-    bool has_rules; /* it came with rules, be there any or not */
+    int64_t expires_s; /* since 1970, when what proved it ends; INT64_MAX: never */
+    struct acl *own;   /* rules that came with a token, or the hook's answer; NULL: none came */
+    uint8_t source;    /* enum identity_source */
     uint16_t user_len;
     char user[];
 };

@@ -9,40 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/access/guard.h"
-#include "broker/access/login_source.h"
-#include "broker/access/scram.h"
-#include "broker/internal.h"
-
-enum step {
-    STEP_PLACES, /* of the listener and the address */
-    STEP_WHO,
-    STEP_EXCHANGE, /* the client proves itself, message by message */
-    STEP_PLACE_OF_USER,
-    STEP_TAKEN,
-    STEP_DONE,
-};
-
-enum next { NEXT_GO_ON, NEXT_WAIT };
-
-struct login {
-    struct helper_job job; /* while `at_work` */
-    struct broker *broker;
-    struct access *access; /* one use: what held when it began */
-    struct login_claim claim;
-    struct login_answer answer;
-    struct source_answer source;
-    login_done *done;
-    void *asker;
-    int64_t wall_s;
-    struct scram *exchange;
-    struct bytes data; /* of the client, in the exchange; borrowed */
-    enum step step;
-    bool at_work; /* a helper thread has it */
-    bool gone;    /* nobody asks any more */
-    size_t said;
-    uint8_t text[]; /* what the client said */
-};
+#include "broker/access/login_internal.h"
 
 const char *login_text(enum login_verdict v)
 {
@@ -92,7 +59,7 @@ static struct login *login_new(struct broker *b, const struct login_claim *c)
     return l;
 }
 
-static void login_free(struct login *l)
+void login_free(struct login *l)
 {
     scram_free(&l->exchange);
     access_unref(&l->access);
@@ -100,182 +67,12 @@ static void login_free(struct login *l)
     free(l);
 }
 
-static enum next refuse(struct login *l, enum login_verdict v, const char *setting)
+enum next login_refuse(struct login *l, enum login_verdict v, const char *setting)
 {
     guard_drop(&l->answer.pass, v == LOGIN_WRONG);
     identity_free(&l->answer.identity);
     l->answer = (struct login_answer){.verdict = v, .why = login_text(v), .setting = setting};
     l->step = STEP_DONE;
-    return NEXT_GO_ON;
-}
-
-/* ---- places --------------------------------------------------------------------------------- */
-
-static enum next on_guard(struct login *l, enum guard_answer a)
-{
-    switch (a) {
-    case GUARD_OK: l->step = l->step == STEP_PLACES ? STEP_WHO : STEP_TAKEN; return NEXT_GO_ON;
-    case GUARD_ASKED: return NEXT_WAIT;
-    case GUARD_TOO_MANY:
-        return refuse(l, LOGIN_TOO_MANY,
-                      "limits.address_connections, limits.user_connections or listeners: "
-                      "connections");
-    case GUARD_TOO_FAST: return refuse(l, LOGIN_TOO_FAST, "limits.connect_rate");
-    case GUARD_BANNED: return refuse(l, LOGIN_BANNED, "limits.login_failures");
-    default: return refuse(l, LOGIN_UNAVAILABLE, NULL);
-    }
-}
-
-static void run(struct login *l);
-
-static void on_places(void *login, enum guard_answer a)
-{
-    struct login *l = login;
-    on_guard(l, a);
-    run(l);
-}
-
-static bool is_anybody(const struct guard_request *r)
-{
-    for (unsigned i = 0; i < GUARD_KINDS; i++)
-        if (r->name[i].wanted) return false;
-    return true;
-}
-
-static enum next ask_guard(struct login *l, const struct guard_request *r)
-{
-    if (is_anybody(r)) return on_guard(l, GUARD_OK);
-    if (!l->answer.pass) l->answer.pass = guard_pass_new(l->broker, on_places, l);
-    if (!l->answer.pass) return refuse(l, LOGIN_UNAVAILABLE, NULL);
-    return on_guard(l, guard_ask(l->answer.pass, r));
-}
-
-/* Addresses of this machine are free, and so is who has none (a Unix socket, a test). */
-static bool is_local(const uint8_t ip[16])
-{
-    static const uint8_t none[16], loopback_6[16] = {[15] = 1};
-    static const uint8_t loopback_4[13] = {[10] = 0xFF, [11] = 0xFF, [12] = 127};
-
-    return memcmp(ip, none, 16) == 0 || memcmp(ip, loopback_6, 16) == 0 ||
-           memcmp(ip, loopback_4, 13) == 0;
-}
-
-static bool is_watched(const struct guard_limits *g, const struct login_claim *c)
-{
-    return !is_local(c->ip) && (g->address_connections || g->connect_rate || g->failures);
-}
-
-static enum next ask_places(struct login *l)
-{
-    const struct guard_limits *g = &l->broker->guard.limits;
-    const struct login_claim *c = &l->claim;
-    struct guard_request r = {.name = {[GUARD_USER] = {.wanted = false}}};
-
-    if (c->door && c->door->connections_max) {
-        struct bytes door = bytes_of(&c->door, sizeof(void *)); /* as good a name as any */
-        r.name[GUARD_LISTENER] = (struct guard_name){guard_hash(l->broker, GUARD_LISTENER, door),
-                                                     c->door->connections_max, true};
-    }
-    if (is_watched(g, c)) {
-        struct bytes ip = bytes_of(c->ip, sizeof c->ip);
-        r.name[GUARD_ADDRESS] = (struct guard_name){guard_hash(l->broker, GUARD_ADDRESS, ip),
-                                                    g->address_connections, true};
-    }
-    return ask_guard(l, &r);
-}
-
-static enum next ask_place_of_user(struct login *l)
-{
-    uint32_t max = l->claim.again ? 0 : l->broker->guard.limits.user_connections;
-    struct bytes user = identity_user(l->answer.identity);
-    struct guard_request r = {.name = {[GUARD_USER] = {.wanted = max > 0 && user.n > 0}}};
-
-    if (r.name[GUARD_USER].wanted) {
-        r.name[GUARD_USER].hash = guard_hash(l->broker, GUARD_USER, user);
-        r.name[GUARD_USER].max = max;
-    }
-    return ask_guard(l, &r);
-}
-
-/* ---- who is it ------------------------------------------------------------------------------ */
-
-static void work(struct helper_job *job)
-{
-    struct login *l = CONTAINER_OF(job, struct login, job);
-    l->source = source_work(l->access, &l->claim, l->wall_s);
-}
-
-static enum next on_source(struct login *l, const struct source_answer *s)
-{
-    switch (s->verdict) {
-    case SOURCE_KNOWS:
-        l->answer.identity = s->who;
-        l->step = STEP_PLACE_OF_USER;
-        return NEXT_GO_ON;
-    case SOURCE_REFUSES: return refuse(l, s->nobody ? LOGIN_NO_IDENTITY : LOGIN_WRONG, s->setting);
-    default: return refuse(l, LOGIN_UNAVAILABLE, s->setting);
-    }
-}
-
-static void work_done(struct helper_job *job)
-{
-    struct login *l = CONTAINER_OF(job, struct login, job);
-
-    l->at_work = false;
-    if (l->gone) {
-        guard_drop(&l->answer.pass, l->source.verdict == SOURCE_REFUSES);
-        identity_free(&l->source.who);
-        login_free(l);
-        return;
-    }
-    on_source(l, &l->source);
-    run(l);
-}
-
-static enum next ask_who(struct login *l)
-{
-    struct core *core = l->broker->core;
-    struct source_answer s = source_now(l->access, &l->claim);
-
-    if (s.verdict != SOURCE_ASKS) return on_source(l, &s);
-    l->job = (struct helper_job){.work = work, .done = work_done};
-    if (!core->helpers || helper_submit(core->helpers, core->id, &l->job) < 0)
-        return refuse(l, LOGIN_BUSY, "helper_threads");
-    l->at_work = true;
-    return NEXT_WAIT;
-}
-
-/* ---- an exchange ---------------------------------------------------------------------------- */
-
-static enum next begin_exchange(struct login *l)
-{
-    uint64_t luck[(SCRAM_LUCK + 7) / 8];
-    bool known = bytes_eq(l->claim.method, LOGIN_SCRAM);
-
-    if (!known || !l->access || !l->access->passwords)
-        return refuse(l, LOGIN_BAD_METHOD, "access.passwords");
-    for (unsigned i = 0; i < ARRAY_LEN(luck); i++)
-        luck[i] = rng_os_seed();
-    l->exchange = scram_new((const uint8_t *)luck);
-    if (!l->exchange) return refuse(l, LOGIN_UNAVAILABLE, NULL);
-    l->data = l->claim.data;
-    l->step = STEP_EXCHANGE;
-    return NEXT_GO_ON;
-}
-
-static enum next go_on_with_exchange(struct login *l)
-{
-    struct writer w = wr_of(l->answer.say, sizeof l->answer.say);
-    enum scram_turn turn = scram_take(l->exchange, l->access->passwords, l->data, &w);
-
-    if (turn == SCRAM_REFUSES) return refuse(l, LOGIN_WRONG, NULL);
-    l->answer.nsay = wr_len(&w);
-    l->answer.verdict = LOGIN_GOES_ON;
-    if (turn == SCRAM_GOES_ON) return NEXT_WAIT;
-    l->answer.identity = identity_new(l->claim.door, l->claim.ip, scram_user(l->exchange));
-    if (!l->answer.identity) return refuse(l, LOGIN_UNAVAILABLE, NULL);
-    l->answer.identity->source = IDENTITY_PASSWORD;
-    l->step = STEP_PLACE_OF_USER;
     return NEXT_GO_ON;
 }
 
@@ -291,10 +88,11 @@ static enum next take(struct login *l)
 static enum next take_step(struct login *l)
 {
     switch (l->step) {
-    case STEP_PLACES: return ask_places(l);
-    case STEP_WHO: return l->claim.has_method ? begin_exchange(l) : ask_who(l);
-    case STEP_EXCHANGE: return go_on_with_exchange(l);
-    case STEP_PLACE_OF_USER: return ask_place_of_user(l);
+    case STEP_PLACES: return login_ask_places(l);
+    case STEP_WHO: return l->claim.has_method ? login_begin_exchange(l) : login_ask_who(l);
+    case STEP_HOOK: return login_ask_hook(l);
+    case STEP_EXCHANGE: return login_exchange(l);
+    case STEP_PLACE_OF_USER: return login_ask_place_of_user(l);
     case STEP_TAKEN: return take(l);
     default: return NEXT_WAIT;
     }
@@ -310,7 +108,7 @@ static bool go_on(struct login *l)
 }
 
 /* After a wait. */
-static void run(struct login *l)
+void login_run(struct login *l)
 {
     bool over = go_on(l);
 
@@ -335,7 +133,8 @@ static struct login *run_now(struct login *l, struct login_answer *answer)
 static bool decide_now(struct broker *b, const struct login_claim *c, struct login_answer *answer)
 {
     if (c->has_method) return false;
-    if (c->door && (c->door->connections_max || is_watched(&b->guard.limits, c))) return false;
+    if (c->door && (c->door->connections_max || login_is_watched(&b->guard.limits, c)))
+        return false;
     struct source_answer s = source_now(b->access, c);
     if (s.verdict == SOURCE_KNOWS && !s.who) {
         *answer = (struct login_answer){.verdict = LOGIN_TAKEN};
@@ -380,6 +179,7 @@ void login_cancel(struct login **lp)
     if (!l) return;
     l->gone = true;
     if (l->at_work) return; /* it comes back, and is freed then */
+    if (l->question) hook_cancel(l->question);
     guard_drop(&l->answer.pass, false);
     identity_free(&l->answer.identity);
     login_free(l);

@@ -2,6 +2,7 @@
 #include "broker/access/login_source.h"
 
 #include "broker/access/access.h"
+#include "broker/access/acl.h"
 #include "broker/access/jwt.h"
 #include "broker/access/password.h"
 
@@ -15,8 +16,8 @@ static struct source_answer fail(void)
     return (struct source_answer){.verdict = SOURCE_FAILED};
 }
 
-static struct source_answer know(const struct login_claim *c, enum identity_source source,
-                                 struct bytes user)
+struct source_answer source_known(const struct login_claim *c, enum identity_source source,
+                                  struct bytes user)
 {
     struct identity *who = identity_new(c->door, c->ip, user);
 
@@ -31,7 +32,7 @@ static struct source_answer by_certificate(const struct login_claim *c)
 {
     if (c->has_user && !bytes_eq(c->user, c->certificate))
         return refuse("listeners: tls: identity");
-    return know(c, IDENTITY_CERTIFICATE, c->certificate);
+    return source_known(c, IDENTITY_CERTIFICATE, c->certificate);
 }
 
 /* ---- nobody in particular ----------------------------------------------------------------- */
@@ -45,7 +46,7 @@ bool login_anonymous(const struct access *a, const struct access_door *d)
 static struct source_answer anonymous(const struct access *a, const struct login_claim *c)
 {
     if (login_anonymous(a, c->door)) { /* rules may ask from where */
-        if (a && a->acl) return know(c, IDENTITY_ANYBODY, bytes_of("", 0));
+        if (a && a->acl) return source_known(c, IDENTITY_ANYBODY, bytes_of("", 0));
         return (struct source_answer){.verdict = SOURCE_KNOWS};
     }
     struct source_answer no =
@@ -57,20 +58,19 @@ static struct source_answer anonymous(const struct access *a, const struct login
 
 /* ---- tokens --------------------------------------------------------------------------------- */
 
-/* The rules go to the identity. */
-static struct source_answer by_identity(const struct login_claim *c, struct jwt_identity *j)
+struct source_answer source_given(const struct login_claim *c, enum identity_source source,
+                                  const struct source_given *g)
 {
-    struct source_answer s = know(c, IDENTITY_TOKEN, j->user);
+    static const struct acl_options plain = {.allow_rest = false};
+    struct source_answer s = source_known(c, source, g->user);
 
-    if (s.who) {
-        s.who->expires_s = j->expires_s;
-        s.who->rule = j->rules.rule;
-        s.who->nrules = j->rules.n;
-        s.who->has_rules = j->rules.given;
-        j->rules = (struct rules_given){.given = false};
-    }
-    jwt_identity_free(j);
-    return s;
+    if (!s.who) return s;
+    s.who->expires_s = g->expires_s;
+    if (!g->rules->given) return s;
+    s.who->own = acl_new(g->rules->rule, g->rules->n, &plain);
+    if (s.who->own) return s;
+    identity_free(&s.who);
+    return fail();
 }
 
 static struct source_answer by_token(const struct access *a, const struct login_claim *c,
@@ -80,7 +80,12 @@ static struct source_answer by_token(const struct access *a, const struct login_
     struct jwt_identity who;
     enum jwt_refusal why = jwt_verify(a->jwt, &login, &who);
 
-    if (why == JWT_GOOD) return by_identity(c, &who);
+    if (why == JWT_GOOD) {
+        struct source_given g = {who.user, &who.rules, who.expires_s};
+        struct source_answer yes = source_given(c, IDENTITY_TOKEN, &g);
+        jwt_identity_free(&who);
+        return yes;
+    }
     struct source_answer no = refuse(NULL);
     no.why = jwt_refusal_text(why);
     return no;
@@ -95,7 +100,7 @@ static struct source_answer by_password(const struct access *a, const struct log
 
     if (!e && a->hook) return (struct source_answer){.verdict = SOURCE_ASKS};
     if (password_verify(a->passwords, e, c->password, &err))
-        return know(c, IDENTITY_PASSWORD, c->user);
+        return source_known(c, IDENTITY_PASSWORD, c->user);
     return err ? fail() : refuse(NULL);
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "broker/access/login.h"
+#include "broker/access/rules_json.h"
 
 enum source_verdict {
     SOURCE_KNOWS,   /* it is `who` */
@@ -21,6 +22,19 @@ struct source_answer {
     const char *why;      /* of a refusal, for the log; NULL: the verdict says it */
     bool nobody;          /* refused because it gave no identity */
 };
+
+/* It is `user`, without anything that was given with it. */
+struct source_answer source_known(const struct login_claim *c, enum identity_source source,
+                                  struct bytes user);
+
+/* What a token or a web service says of a client. Borrowed. */
+struct source_given {
+    struct bytes user;
+    const struct rules_given *rules;
+    int64_t expires_s; /* since 1970; INT64_MAX: never */
+};
+struct source_answer source_given(const struct login_claim *c, enum identity_source source,
+                                  const struct source_given *g);
 
 struct source_answer source_now(const struct access *a, const struct login_claim *c);
 struct source_answer source_work(const struct access *a, const struct login_claim *c,

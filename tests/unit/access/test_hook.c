@@ -47,7 +47,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    hook_free(&rig.hook, 0);
+    hook_stop(rig.hook, 0);
+    hook_free(&rig.hook);
     for (unsigned core = 0; core < CORES; core++)
         helper_take(rig.helpers, core);
     service_free(&rig.service);
@@ -368,7 +369,8 @@ static void hook_that_ends_finishes_what_is_under_way(void **state)
     (void)state;
     start_hook();
     struct hook_question *q = ask(&login, &done);
-    hook_free(&rig.hook, 10000);
+    hook_stop(rig.hook, 10000);
+    hook_free(&rig.hook);
     assert_null(rig.hook);
     wait_for(&done);
     assert_int_equal(q->answer.origin, HOOK_ANSWERED);
@@ -386,7 +388,8 @@ static void hook_that_ends_answers_what_it_did_not_ask(void **state)
     atomic_store(&rig.service->manner, SILENCE);
     for (unsigned i = 0; i < QUESTIONS; i++)
         q[i] = ask(&login, &done[i]);
-    hook_free(&rig.hook, 1);
+    hook_stop(rig.hook, 1);
+    hook_free(&rig.hook);
     for (unsigned i = 0; i < QUESTIONS; i++) {
         wait_for(&done[i]);
         assert_int_equal(q[i]->answer.origin, HOOK_STOPPED);
