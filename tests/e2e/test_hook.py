@@ -56,16 +56,13 @@ def by_password(rules=None):
     return decide
 
 
-def reason_of(client):
-    return client.try_open()
-
 
 @claim(cores=(1, 2))
 def the_service_decides_who_comes_in(t):
     service = t.keep(Service(by_password()))
     broker = serve(t, f"hook.url={service.url}", cores=2)
     Client(t, "good", broker=broker, login=("ann", "yes")).open()
-    same("a wrong password", reason_of(Client(t, "bad", broker=broker, login=("ann", "no"))),
+    same("a wrong password", Client(t, "bad", broker=broker, login=("ann", "no")).try_open(),
          DENIED)
     first = service.asked[0]
     same("what it was asked", (first["action"], first["user"], first["address"]),
@@ -95,7 +92,7 @@ def rules_in_the_answer_are_all_that_the_client_may(t):
 def a_service_that_fails_lets_nobody_in(t, answer):
     service = t.keep(Service(lambda _: answer))
     broker = serve(t, f"hook.url={service.url}")
-    same("the client hears", reason_of(Client(t, "c", broker=broker, login=("ann", "yes"))),
+    same("the client hears", Client(t, "c", broker=broker, login=("ann", "yes")).try_open(),
          UNAVAILABLE)
     eventually("the log says why", lambda: "bad_answer" in broker.text())
 
@@ -105,4 +102,4 @@ def a_service_that_is_not_there_gives_the_configured_answer(t):
     for answer, wanted in (("deny", UNAVAILABLE), ("allow", 0)):
         broker = serve(t, "hook.url=http://127.0.0.1:1/", f"hook.on_failure={answer}")
         client = Client(t, answer, broker=broker, login=("ann", "yes"))
-        same(answer, reason_of(client), wanted)
+        same(answer, client.try_open(), wanted)

@@ -70,3 +70,19 @@ def public_key_lets_in_whom_its_owner_signed_for(t, kind):
     for name, value in (("iss", "them"), ("aud", "them"), ("cid", "them")):
         token = jwt.encode(claims(**{**ours, name: value}), key, algorithm=kind)
         same(name, code(t, broker, V5, token), 0x86)
+
+
+@claim(cores=(0,))
+def rules_in_a_token_are_all_that_its_bearer_may(t):
+    broker = serve(t, f"jwt.secret_file={file(t, 'secret', SECRET)}")
+    rules = {"pub": [t.topic("up")], "sub": [t.topic("down")]}
+    token = jwt.encode(claims(acl=rules), SECRET, algorithm="HS256")
+    free = jwt.encode(claims(), SECRET, algorithm="HS256")
+    bound = Client(t, "bound", V5, broker=broker, login=("", token)).open()
+    other = Client(t, "other", V5, broker=broker, login=("", free)).open()
+    other.subscribe(t.topic("#"), 1)
+    same("may not read", bound.subscribe(t.topic("up"), 1), 0x87)
+    same("may read", bound.subscribe(t.topic("down"), 1), 1)
+    bound.publish(t.topic("down"), b"no", 0)
+    bound.publish(t.topic("up"), b"yes", 1)
+    same("only what may be written", [m.payload for m in other.wait_heard(1)], [b"yes"])

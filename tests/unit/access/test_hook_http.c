@@ -110,7 +110,7 @@ static enum hook_origin ask_over_tls(X509 *shown, X509 *trusted, int version_max
     bool told = service_saw(s, "secret");
     assert_int_equal(told, origin == HOOK_ANSWERED);
     hook_question_free(&q);
-    hook_free(&h, 0);
+    hook_free(&h);
     service_free(&s);
     SSL_CTX_free(tls);
     return origin;
