@@ -99,6 +99,7 @@ static struct source_answer by_password(const struct access *a, const struct log
     int err = 0;
 
     if (!e && a->hook) return (struct source_answer){.verdict = SOURCE_ASKS};
+    if (!c->has_password) return refuse(NULL); /* none is not the empty one */
     if (password_verify(a->passwords, e, c->password, &err))
         return source_known(c, IDENTITY_PASSWORD, c->user);
     return err ? fail() : refuse(NULL);
