@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/err.h"
 #include "store/bytes64.h"
 #include "store/crc32c.h"
@@ -15,6 +16,7 @@ static const char magic[] = "PinionLg";
 
 void segment_head_write(uint8_t out[SEGMENT_HEAD], const struct segment_head *h)
 {
+    ASSERT(out); /* or gcc -O3 warns of wr_of(NULL) */
     struct writer w = wr_of(out, SUM_AT), sum = wr_of(out + SUM_AT, 4);
 
     memset(out, 0, SEGMENT_HEAD);

@@ -259,6 +259,7 @@ int store_close(struct store **sp)
     commit_free(s);
     while (s->first)
         segment_drop(s, s->first);
+    table_fini(&s->by_seq);
     if (s->prepare.fd >= 0) s->o.io->close(s->o.io->ctx, s->prepare.fd);
     if (s->prepare.old_fd >= 0) s->o.io->close(s->o.io->ctx, s->prepare.old_fd);
     if (s->dir >= 0) s->o.io->close(s->o.io->ctx, s->dir);
