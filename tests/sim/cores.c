@@ -85,6 +85,7 @@ void cores_make(struct world *w, const struct world_options *o)
     w->listener = (struct listener){.proto = &mqtt_proto};
     bo.receive_max = once_in(2) ? 1 + any_below(10) : 1000;
     bo.window_max = once_in(2) ? 1 + any_below(10) : 1000;
+    if (o->expiry_max_s) bo.expiry_max_s = o->expiry_max_s;
     bo.match_cache = once_in(2) ? 2 : 256;
     w->oracle.qos0_sure = !once_in(3);
     no.mail_handover = MAIL_HANDOVER;

@@ -16,6 +16,7 @@ struct world_options {
     uint64_t seed;
     unsigned cores; /* 0: by the seed */
     unsigned steps;
+    uint32_t expiry_max_s; /* of sessions; 0: the broker's default */
     bool print;
 };
 
