@@ -113,6 +113,7 @@ static void part(struct session *s)
 {
     s->ops = NULL;
     s->sink = NULL;
+    wheel_cancel(&s->broker->core->wheel, &s->timer);
     subscribe_forget_batches(s);
     session_lost_sink(s);
 }
@@ -178,6 +179,18 @@ static void lapse(struct session *s, uint32_t expiry_s)
         arm(s);
 }
 
+/* What proved who it is may end before the connection does. */
+static void arm_end_of_identity(struct session *s)
+{
+    const struct core *c = s->broker->core;
+    int64_t wall_s = (int64_t)(c->clock.wall_ms / 1000);
+
+    if (!s->identity || s->identity->expires_s == INT64_MAX) return;
+    int64_t left_s = s->identity->expires_s > wall_s ? s->identity->expires_s - wall_s : 0;
+    if (left_s < UINT32_MAX - core_now_s(c))
+        wheel_arm(&s->broker->core->wheel, &s->timer, core_now_s(c) + (uint32_t)left_s);
+}
+
 struct session *session_attach(struct broker *b, const struct attach *a, bool *present, int *err)
 {
     uint64_t hash = hash_pair(name_hash(b->seed, a->client_id), a->tenant);
@@ -198,6 +211,7 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
     s->identity = a->identity;
     s->door = a->door;
     session_apply_access(s);
+    arm_end_of_identity(s);
     s->ops = a->ops;
     s->sink = a->sink;
     s->expiry_s = a->expiry_s < b->options.expiry_max_s ? a->expiry_s : b->options.expiry_max_s;
@@ -243,6 +257,10 @@ void broker_kick_all(struct broker *b, enum kick why)
 static void session_timer(struct timer *t)
 {
     struct session *s = CONTAINER_OF(t, struct session, timer);
+    if (s->ops) {
+        session_kick(s, KICK_IDENTITY_ENDED);
+        return;
+    }
     uint32_t gone_for = core_now_s(s->broker->core) - s->gone_s;
     bool expired = s->expiry_s != SESSION_NEVER_EXPIRES && gone_for >= s->expiry_s;
     /* Whichever comes first, the delay or the session's end [MQTT-3.1.3-9]. */

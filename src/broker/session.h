@@ -27,7 +27,13 @@ struct sub;
 enum { SESSION_NEVER_EXPIRES = UINT32_MAX };
 
 /* Why the broker takes the sink away. */
-enum kick { KICK_TAKEN_OVER, KICK_SHUTTING_DOWN, KICK_ADMIN, KICK_NO_MEMORY };
+enum kick {
+    KICK_TAKEN_OVER,
+    KICK_SHUTTING_DOWN,
+    KICK_ADMIN,
+    KICK_NO_MEMORY,
+    KICK_IDENTITY_ENDED,
+};
 
 /* A message on its way to one client. Borrowed by ops->send. */
 struct delivery {
@@ -137,7 +143,7 @@ struct session {
     uint32_t will_delay_s;
     uint32_t will_made_s; /* when the connection gave it: its expiry counts from its sending */
     uint32_t expiry_s;    /* after the connection ends; 0: at once */
-    struct timer timer;   /* will delay, then expiry, while not connected */
+    struct timer timer;   /* not connected: will delay, then expiry; connected: its identity ends */
     uint32_t gone_s;      /* when the connection ended */
 
     struct session *ready_next, **ready_link; /* on the broker's list of sessions to pump */

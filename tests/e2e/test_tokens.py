@@ -86,3 +86,15 @@ def rules_in_a_token_are_all_that_its_bearer_may(t):
     bound.publish(t.topic("down"), b"no", 0)
     bound.publish(t.topic("up"), b"yes", 1)
     same("only what may be written", [m.payload for m in other.wait_heard(1)], [b"yes"])
+
+
+@claim(cores=(0,), long=True)
+def a_token_that_ends_takes_its_bearer_along(t):
+    broker = serve(t, f"jwt.secret_file={file(t, 'secret', SECRET)}", "jwt.leeway=0")
+    token = jwt.encode(claims(exp=int(time.time()) + 2), SECRET, algorithm="HS256")
+    client = Client(t, "short", V5, broker=broker, login=("", token)).open()
+    other = Client(t, "long", V5, broker=broker,
+                   login=("", jwt.encode(claims(), SECRET, algorithm="HS256"))).open()
+    client.wait_lost()
+    same("why", client.lost[0], 0xA0) # maximum connect time
+    same("the other stays", other.lost, None)

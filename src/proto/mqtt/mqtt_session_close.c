@@ -121,6 +121,7 @@ static unsigned kick_reason(const struct mqtt_options *o, enum kick why)
         [KICK_SHUTTING_DOWN] = MQTT_RC_SERVER_SHUTTING_DOWN,
         [KICK_ADMIN] = MQTT_RC_ADMINISTRATIVE_ACTION,
         [KICK_NO_MEMORY] = MQTT_RC_QUOTA_EXCEEDED,
+        [KICK_IDENTITY_ENDED] = MQTT_RC_MAXIMUM_CONNECT_TIME,
     };
 
     return why == KICK_SHUTTING_DOWN && o->farewell_reason ? o->farewell_reason : reasons[why];
