@@ -24,6 +24,8 @@ enum {
     STORED = RECORD + 24, /* with the header */
     SAMPLES_MAX = 1 << 16,
     PLAIN_BYTES = 64 << 20,
+    SLICE = 8, /* commits */
+    SUBJECTS = 3,
 };
 
 struct subject {
@@ -40,6 +42,9 @@ struct subject {
     int fd; /* the plain program's */
     uint64_t at;
     uint8_t *group;
+    double *us; /* of each commit */
+    unsigned nus;
+    uint64_t spent_ns;
 };
 
 static void on_done(struct store_wait *w, int err)
@@ -134,8 +139,8 @@ static void open_plain(struct subject *x, const char *path)
     x->fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
     if (x->fd < 0) bench_die("the file can't be made");
     for (unsigned i = 0; i < PLAIN_BYTES >> 20; i++)
-        if (write(x->fd, zeros, 1 << 20) != 1 << 20) bench_die("the file can't be filled");
-    if (fsync(x->fd) < 0) bench_die("the file can't be synced");
+        if (write(x->fd, zeros, 1 << 20) != 1 << 20 || fdatasync(x->fd) < 0)
+            bench_die("the file can't be filled");
     free(zeros);
 }
 
@@ -147,26 +152,31 @@ static void close_subject(struct subject *x)
     helpers_free(&x->helpers);
     mesh_free(&x->mesh);
     if (x->dir.io) store_dir_close(&x->dir);
+    free(x->group);
+    free(x->us);
 }
 
-static void measure(const struct bench *b, struct subject *x, unsigned group)
+/* A few commits, timed one by one. */
+static void run_slice(struct subject *x, unsigned group)
 {
-    static double us[SAMPLES_MAX];
-    uint64_t limit_ns = (b->quick ? 300 : 2000) * 1000000ull, began = bench_now_ns(), now = began;
-    unsigned n = 0;
-
-    for (; n < SAMPLES_MAX && now - began < limit_ns; n++) {
+    uint64_t now = bench_now_ns(), began = now;
+    for (unsigned i = 0; i < SLICE && x->nus < SAMPLES_MAX; i++) {
         uint64_t start = now;
         x->fd >= 0 ? plain_group(x, group) : commit_group(x, group);
         now = bench_now_ns();
-        us[n] = (double)(now - start) / 1000;
+        x->us[x->nus++] = (double)(now - start) / 1000;
     }
+    x->spent_ns += now - began;
+}
+
+static void report(const struct bench *b, struct subject *x, unsigned group)
+{
     const struct figure f[] = {
         {"group", group},
-        {"records_per_s", (double)n * group * 1e9 / (double)(now - began)},
-        {"p50_us", bench_quantile(us, n, 0.5)},
-        {"p99_us", bench_quantile(us, n, 0.99)},
-        {"commits", n},
+        {"records_per_s", (double)x->nus * group * 1e9 / (double)x->spent_ns},
+        {"p50_us", bench_quantile(x->us, x->nus, 0.5)},
+        {"p99_us", bench_quantile(x->us, x->nus, 0.99)},
+        {"commits", x->nus},
     };
     bench_report(b, "commit", x->name, f, ARRAY_LEN(f));
 }
@@ -188,24 +198,40 @@ static bool has_uring(void)
     return has;
 }
 
+static void open_subject(struct subject *x, unsigned i, unsigned group, const char *folder)
+{
+    static const char *const names[] = {"plain", "helpers", "io_uring"};
+    char path[512];
+    *x = (struct subject){.name = names[i], .uring = i == 2, .fd = -1};
+    snprintf(path, sizeof path, "%s/%s.%u", folder, names[i], group);
+    x->group = bench_alloc((size_t)group * STORED);
+    x->us = bench_alloc(SAMPLES_MAX * sizeof *x->us);
+    i == 0 ? open_plain(x, path) : open_store(x, path);
+}
+
+/* The subjects take turns, slice by slice: what else the disk does at the time hits all. */
+static void run_group(const struct bench *b, unsigned group, unsigned subjects, const char *folder)
+{
+    static struct subject x[SUBJECTS];
+    uint64_t limit_ns = (b->quick ? 600 : 6000) * 1000000ull, began;
+
+    for (unsigned i = 0; i < subjects; i++)
+        open_subject(&x[i], i, group, folder);
+    for (began = bench_now_ns(); bench_now_ns() - began < limit_ns;)
+        for (unsigned i = 0; i < subjects; i++)
+            run_slice(&x[i], group);
+    for (unsigned i = 0; i < subjects; i++) {
+        report(b, &x[i], group);
+        close_subject(&x[i]);
+    }
+}
+
 static void run_all(const struct bench *b, const char *folder)
 {
     static const unsigned groups[] = {1, 16, 128, 1024};
-    static const char *const names[] = {"plain", "helpers", "io_uring"};
-    unsigned subjects = has_uring() ? 3 : 2;
-
-    for (unsigned g = 0; g < ARRAY_LEN(groups); g++) {
-        for (unsigned i = 0; i < subjects; i++) {
-            struct subject x = {.name = names[i], .uring = i == 2, .fd = -1};
-            char path[512];
-            snprintf(path, sizeof path, "%s/%s.%u", folder, names[i], groups[g]);
-            x.group = bench_alloc((size_t)groups[g] * STORED);
-            i == 0 ? open_plain(&x, path) : open_store(&x, path);
-            measure(b, &x, groups[g]);
-            close_subject(&x);
-            free(x.group);
-        }
-    }
+    unsigned subjects = has_uring() ? SUBJECTS : SUBJECTS - 1;
+    for (unsigned g = 0; g < ARRAY_LEN(groups); g++)
+        run_group(b, groups[g], subjects, folder);
 }
 
 int main(int argc, char **argv)

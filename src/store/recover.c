@@ -292,6 +292,17 @@ static int find_active(struct store *s)
     return make_first(s);
 }
 
+/* What was kept beside damage had a witness, which may have been cut off with a torn end. */
+static int leave_witness(struct store *s)
+{
+    if (s->o.read_only) return 0;
+    int err = store_put_own(s, RECORD_MARK, bytes_of(NULL, 0), true, NULL);
+    if ((err == -ERR_AGAIN || err == -ERR_FULL) && prepare_now(s) == 0)
+        err = store_put_own(s, RECORD_MARK, bytes_of(NULL, 0), true, NULL);
+    if (err == -ERR_AGAIN || err == -ERR_FULL) return 0; /* the first append will do */
+    return err < 0 ? err : store_flush(s);
+}
+
 int store_recover(struct store *s, const struct store_replay *r)
 {
     struct recovery rc = {.s = s, .replay = r, .complete = true};
@@ -318,5 +329,5 @@ int store_recover(struct store *s, const struct store_replay *r)
             s->snapshot.log_since += g->used;
     s->snapshot.wanted = rc.damaged;
     s->state = STORE_OPEN;
-    return 0;
+    return rc.damaged ? leave_witness(s) : 0;
 }

@@ -363,4 +363,5 @@ void sim_disk_flip(struct sim_inode *f, uint64_t bit)
 {
     ASSERT(bit / 8 < f->size);
     f->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    if (bit / 8 < f->base_size) f->base[bit / 8] ^= (uint8_t)(1u << bit % 8);
 }

@@ -191,6 +191,37 @@ static void a_damaged_layout_or_another_version_is_refused(void **state)
     sim_disk_free(&d);
 }
 
+/* Damage in the first commit and in the last but one: what a salvage has given once, it gives
+ * again, though the last commit, which proved it, was cut off as torn. */
+static void what_was_salvaged_is_there_at_the_next_start(void **state)
+{
+    struct sim_disk *d;
+    struct store_ref ref[4];
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, NULL);
+    assert_int_equal(rig_open(&r), 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(rig_put(&r, i, 20, 0, &ref[i]), 0);
+        if (i != 2) assert_int_equal(store_flush(r.store), 0); /* 2 and 3 are one commit */
+    }
+    d = copy(r.sim);
+    rig_fini(&r);
+    sim_disk_flip(sim_disk_file(d, "data", first_segment), (uint32_t)ref[0].pos * 8 + 300);
+    sim_disk_flip(sim_disk_file(d, "data", first_segment), (uint32_t)ref[2].pos * 8 + 300);
+    for (unsigned start = 0; start < 3; start++) {
+        rig_init(&r, d);
+        r.options.salvage = true;
+        assert_int_equal(rig_open(&r), 0);
+        assert_int_equal(r.nseen, 1);
+        assert_int_equal(r.seen[0], 1);
+        d = copy(r.sim);
+        rig_fini(&r);
+    }
+    sim_disk_free(&d);
+}
+
 /* ---- crashes -------------------------------------------------------------------------------- */
 
 enum { HISTORY = 60 };
@@ -385,6 +416,7 @@ int main(void)
         cmocka_unit_test(a_log_cut_at_any_byte_is_refused_and_its_rest_can_be_kept),
         cmocka_unit_test(a_missing_segment_is_named),
         cmocka_unit_test(a_damaged_layout_or_another_version_is_refused),
+        cmocka_unit_test(what_was_salvaged_is_there_at_the_next_start),
         cmocka_unit_test(after_a_crash_at_any_step_all_that_was_durable_is_there),
         cmocka_unit_test(whichever_call_fails_nothing_is_durable_that_is_not),
         cmocka_unit_test(a_sync_that_fails_at_the_start_is_no_start),
