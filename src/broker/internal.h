@@ -173,7 +173,7 @@ bool session_may_subscribe(struct session *s, struct bytes filter);
 static inline bool session_may_publish(struct session *s, struct bytes topic)
 {
     bool plain = topic.n > 0 && topic.p[0] != '$';
-    return LIKELY(!s->grant && plain) || session_judge_publish(s, topic);
+    return LIKELY(!s->grant && plain && !s->asks) || session_judge_publish(s, topic);
 }
 static inline bool session_may_read(struct session *s, const struct message *m)
 {

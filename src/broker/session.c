@@ -6,6 +6,7 @@
 
 #include "broker/access/grant.h"
 #include "broker/internal.h"
+#include "broker/session_ask.h"
 #include "broker/share.h"
 
 enum { SESSION_IDS_MAX = 1 << 24 };
@@ -62,7 +63,9 @@ static void send_will(struct session *s)
     struct message *m = s->will;
     if (!m) return;
     s->will = NULL;
-    if (!session_may_publish(s, message_topic(m))) { /* as the rules are now, not at CONNECT */
+    bool asked = !s->asks || s->will_allowed;
+    s->asks = false;                                           /* that was its answer */
+    if (!asked || !session_may_publish(s, message_topic(m))) { /* as the rules are now */
         message_unref(s->broker->core, m);
         return;
     }
@@ -212,6 +215,7 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
     s->door = a->door;
     session_apply_access(s);
     arm_end_of_identity(s);
+    if (s->asks && s->will) session_ask_will(s);
     s->ops = a->ops;
     s->sink = a->sink;
     s->expiry_s = a->expiry_s < b->options.expiry_max_s ? a->expiry_s : b->options.expiry_max_s;

@@ -148,7 +148,10 @@ struct session {
 
     struct session *ready_next, **ready_link; /* on the broker's list of sessions to pump */
     bool dead;                                /* ended; only its slot waits for mail */
-    bool recheck; /* the grant has changed since some of the queue was let in */
+    bool asks;          /* a web service decides what it may do (session_ask.h) */
+    bool will_allowed;  /* that has allowed the will, if `asks` */
+    uint8_t ask_failed; /* it did not answer: 1 and the hook_verdict that holds; 0: it did */
+    bool recheck;       /* the grant has changed since some of the queue was let in */
     uint8_t tenant;
     uint32_t id;   /* slot on this core; never 0 */
     uint64_t hash; /* of tenant and client id */

@@ -7,6 +7,7 @@
 #include "broker/access/hook_cache.h"
 #include "broker/access/login.h"
 #include "broker/internal.h"
+#include "broker/session_ask.h"
 
 enum { PASSWORDS_KEPT = 8192 }; /* 300 KiB */
 
@@ -17,6 +18,7 @@ void session_apply_access(struct session *s)
     /* Without memory it is the grant of nothing: closed, not open. */
     access_grant(s->broker->access, s->identity, session_client_id(s), &g);
     session_set_grant(s, g);
+    s->asks = session_asks(s);
 }
 
 /* Would it be let in today? Who came when addresses did not matter has none to be judged by. */

@@ -8,6 +8,7 @@
 #include "broker/access/grant.h"
 #include "broker/access/identity.h"
 #include "broker/internal.h"
+#include "broker/session_ask.h"
 #include "broker/share.h"
 
 void session_set_grant(struct session *s, const struct grant *g)
@@ -33,7 +34,8 @@ static void tell(struct session *s, enum log_level level, const char *event, str
 bool session_judge_publish(struct session *s, struct bytes topic)
 {
     struct grant_verdict v = grant_judge(s->grant, ACL_WRITE, topic);
-    if (v.allowed && !acl_reserved(topic)) return true;
+    bool asked = !s->asks || session_asked(s, HOOK_PUBLISH, topic) == ASKED_ALLOWED;
+    if (v.allowed && asked && !acl_reserved(topic)) return true;
     count(&s->broker->core->counters, C_denied_publish);
     tell(s, LOG_INFO, "publish_denied", topic, v.place);
     return false;
@@ -41,7 +43,8 @@ bool session_judge_publish(struct session *s, struct bytes topic)
 
 bool session_may_subscribe(struct session *s, struct bytes filter)
 {
-    if (LIKELY(!s->grant) || grant_may_subscribe(s->grant, filter)) return true;
+    bool asked = !s->asks || session_asked(s, HOOK_SUBSCRIBE, filter) == ASKED_ALLOWED;
+    if (asked && (LIKELY(!s->grant) || grant_may_subscribe(s->grant, filter))) return true;
     count(&s->broker->core->counters, C_denied_subscribe);
     LOG(&s->broker->core->log, LOG_INFO, "subscribe_denied", F_TEXT("client", session_client_id(s)),
         F_TEXT("user", identity_user(s->identity)), F_TEXT("filter", filter));

@@ -17,8 +17,15 @@ int serve_hook_start(struct serve *s, char *error)
 {
     char why[ACCESS_ERROR];
 
-    if (!*s->options->hook.url) return 0;
-    s->hook = hook_new(&s->options->hook, s->helpers, why, sizeof why);
+    const struct hook_options *h = &s->options->hook;
+
+    if (!*h->url) return 0;
+    if (h->access && (h->cache_s == 0 || h->cache_denied_s == 0)) {
+        snprintf(error, OPTIONS_ERROR,
+                 "hook.access: needs hook.cache and hook.cache_denied above 0");
+        return -ERR_INVALID;
+    }
+    s->hook = hook_new(h, s->helpers, why, sizeof why);
     if (s->hook) return 0;
     snprintf(error, OPTIONS_ERROR, "hook: %.500s", why);
     return -ERR_INVALID;

@@ -48,6 +48,7 @@ static void on_back(struct helper_job *j)
     struct hook_question *q = CONTAINER_OF(j, struct hook_question, job);
 
     if (atomic_load_explicit(&q->gone, memory_order_relaxed)) {
+        if (q->drop_context) q->drop_context(q->context);
         hook_question_free(&q);
         return;
     }

@@ -37,6 +37,7 @@ struct hook_options {
     uint32_t connections_max;        /* kept alive */
     uint32_t queue_max;              /* questions that wait for one of them */
     uint8_t on_failure;              /* enum hook_verdict */
+    bool access;                     /* asked about topics, too */
     uint32_t cache_s;                /* how long an answer is used again; see hook_cache.h */
     uint32_t cache_denied_s;
     uint32_t cache_entries;
@@ -83,6 +84,7 @@ struct hook_question {
     void (*done)(struct hook_question *q); /* on `core`; takes the question back */
     struct counters *counters;             /* of `core`; NULL: not counted */
     void *context;                         /* the asker's */
+    void (*drop_context)(void *context);   /* of a question that was cancelled; may be NULL */
 
     struct hook_text text; /* owned copies */
     struct hook_answer answer;

@@ -62,6 +62,10 @@ struct login_answer {
     uint8_t say[LOGIN_SAY_MAX]; /* nsay bytes of an exchange, for the client */
 };
 
+/* "192.0.2.7", "2001:db8::1" or "unix", as a web service is told. */
+enum { LOGIN_ADDRESS = 46 };
+struct bytes login_address(const uint8_t ip[16], char out[LOGIN_ADDRESS]);
+
 /* May anybody come in by `d` (NULL: a test's) who does not say who it is? */
 bool login_anonymous(const struct access *a, const struct access_door *d);
 

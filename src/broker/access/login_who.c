@@ -86,20 +86,20 @@ enum next login_ask_who(struct login *l)
 
 /* ---- by a web service ----------------------------------------------------------------------- */
 
-static struct bytes address_text(const uint8_t ip[16], char out[INET6_ADDRSTRLEN])
+struct bytes login_address(const uint8_t ip[16], char out[LOGIN_ADDRESS])
 {
     static const uint8_t v4[12] = {[10] = 0xFF, [11] = 0xFF}, none[16];
     bool is_v4 = memcmp(ip, v4, sizeof v4) == 0;
 
     if (memcmp(ip, none, sizeof none) == 0) return BYTES("unix");
-    inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? ip + 12 : ip, out, INET6_ADDRSTRLEN);
+    inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? ip + 12 : ip, out, LOGIN_ADDRESS);
     return bytes_str(out);
 }
 
-static struct hook_text question_of(const struct login_claim *c, char address[INET6_ADDRSTRLEN])
+static struct hook_text question_of(const struct login_claim *c, char address[LOGIN_ADDRESS])
 {
     struct hook_text q = {
-        .action = HOOK_LOGIN, .client_id = c->client_id, .address = address_text(c->ip, address)};
+        .action = HOOK_LOGIN, .client_id = c->client_id, .address = login_address(c->ip, address)};
 
     if (c->has_user) q.user = c->user;
     if (c->has_password) q.password = c->password;
@@ -151,7 +151,7 @@ static const struct hook_answer *answer_known(struct login *l, const struct hook
 
 enum next login_ask_hook(struct login *l)
 {
-    char address[INET6_ADDRSTRLEN];
+    char address[LOGIN_ADDRESS];
     struct hook_text text = question_of(&l->claim, address);
     struct core *core = l->broker->core;
     const struct hook_answer *known = answer_known(l, &text);

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "broker/session_ask.h"
 #include "proto/mqtt/mqtt_session_internal.h"
 
 enum { PACKETS_MAX = 2048, HEAD_ROOM = 128 << 10 };
@@ -124,8 +125,11 @@ static long on_bytes(struct conn *c, struct bytes in)
         long used = mqtt_frame_next(left, c->in_max, &f, &c->in_need);
         if (used == 0) break;
         if (UNLIKELY(used < 0)) return mqtt_fail(m, (unsigned)-used);
+        bool asks = m->session && m->session->asks;
+        if (UNLIKELY(asks) && mqtt_must_ask(m, &f)) break;
         int err = dispatch(m, &f, left);
         if (UNLIKELY(err < 0)) return err;
+        if (UNLIKELY(asks) && m->session) session_ask_over(m->session);
         left = bytes_skip(left, (size_t)used);
     }
     return m->state == MQTT_GONE ? (long)in.n : (long)(in.n - left.n);

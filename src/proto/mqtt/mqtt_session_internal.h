@@ -110,7 +110,16 @@ int mqtt_come_in(struct mqtt *m, const struct mqtt_connect *c, struct identity *
 /* Finds out who it is, and lets it come in: now, or when that is known. 0, or a reason. */
 int mqtt_log_in(struct mqtt *m, const struct mqtt_frame *f, const struct mqtt_connect *c);
 mqtt_handler mqtt_on_auth, mqtt_on_goodbye;
+struct hook_text;
+/* Asks whether it may do this; the connection goes on being read when that is known. */
+bool mqtt_login_ask(struct mqtt *m, const struct hook_text *q);
 void mqtt_login_forget(struct mqtt *m); /* the connection goes */
+
+/* ---- mqtt_session_ask.c ------------------------------------------------------------------- */
+
+/* Has somebody to be asked before this packet may be handled? Then it is not to be consumed: it is
+ * handled when the connection is read again. Only of a session that asks. */
+bool mqtt_must_ask(struct mqtt *m, const struct mqtt_frame *f);
 
 /* ---- mqtt_session_connack.c --------------------------------------------------------------- */
 

@@ -8,14 +8,16 @@
 #include <stdlib.h>
 
 #include "broker/access/guard.h"
+#include "broker/session_ask.h"
 #include "proto/mqtt/mqtt_session_internal.h"
 
 enum { CERTIFICATE_NAME_MAX = 256 };
 
 struct mqtt_login {
-    struct login *login;       /* under way */
-    struct guard_pass *pass;   /* places that the client takes, as long as it is here */
-    struct mqtt_frame connect; /* while `login` is under way; owns its body */
+    struct login *login;            /* under way */
+    struct hook_question *question; /* about a topic; NULL: none is under way */
+    struct guard_pass *pass;        /* places that the client takes, as long as it is here */
+    struct mqtt_frame connect;      /* while `login` is under way; owns its body */
 };
 
 static unsigned reason_of(enum login_verdict v)
@@ -253,12 +255,30 @@ int mqtt_log_in(struct mqtt *m, const struct mqtt_frame *f, const struct mqtt_co
     return login ? log_in_later(m, f, login, &answer) : decide(m, c, &answer);
 }
 
+static void on_right(void *mqtt)
+{
+    struct mqtt *m = mqtt;
+
+    m->login->question = NULL;
+    m->conn->last_rx_s = core_now_s(m->core->core); /* the silence was ours */
+    conn_resume(m->conn);
+}
+
+bool mqtt_login_ask(struct mqtt *m, const struct hook_text *q)
+{
+    struct mqtt_login *l = login_of(m);
+
+    if (l) l->question = session_ask(m->session, q, on_right, m);
+    return l && l->question;
+}
+
 void mqtt_login_forget(struct mqtt *m)
 {
     struct mqtt_login *l = m->login;
 
     if (!l) return;
     login_cancel(&l->login);
+    if (l->question) hook_cancel(l->question);
     guard_drop(&l->pass, false);
     forget_connect(l);
     free(l);
