@@ -61,7 +61,7 @@ static struct sim_name *find_name(struct sim_disk *d, int dir, const char *name)
 
 /* ---- steps -------------------------------------------------------------------------- */
 
-static struct sim_step *new_step(struct sim_disk *d, int kind, int inode)
+static struct sim_step *new_step(struct sim_disk *d, enum sim_step_kind kind, int inode)
 {
     ASSERT(d->nsteps < SIM_STEPS);
     struct sim_step *s = &d->step[d->nsteps++];

@@ -45,7 +45,7 @@ struct sim_name {
 };
 
 struct sim_step {
-    enum { STEP_WRITE, STEP_SYNC, STEP_NAME } kind;
+    enum sim_step_kind { STEP_WRITE, STEP_SYNC, STEP_NAME } kind;
     int inode; /* written or synced */
     uint64_t offset;
     uint8_t *data;
