@@ -99,27 +99,33 @@ def client_that_does_not_read_holds_the_end_no_longer_than_the_limit(t, cores_of
 
 @claim(cores=(0,))
 def client_that_goes_on_sending_holds_nothing(t):
-    broker = serve(t, "shutdown.timeout=5s", cores=2)
+    broker = serve(t, "shutdown.timeout=15s", cores=2)
     c = t.keep(RawClient(broker.port, 4))
     c.connect("flood")
     c.sock.setblocking(False)
     flood = wire.publish(4, "x", b"y" * 1000) * 100
 
+    at = 0 # of the flood: what a send did not take comes first in the next, or it is no MQTT
+
     def pour(until):
+        """Sends till then; False if the connection has ended."""
+        nonlocal at
         while time.monotonic() < until:
             try:
-                c.sock.send(flood)
+                at = (at + c.sock.send(flood[at:])) % len(flood)
             except BlockingIOError:
                 time.sleep(0.001)
             except OSError:
-                return
+                return False
+        return True
 
-    pour(time.monotonic() + 0.3)
+    holds("the client is still there", pour(time.monotonic() + 0.5))
     began = time.monotonic()
     broker.process.send_signal(signal.SIGTERM)
-    pour(began + 8)
-    same("status", broker.wait(8), 0)
-    between("seconds", time.monotonic() - began, 0, 5)
+    pour(began + 18)
+    same("status", broker.wait(18), 0)
+    # How much is still read of it is told by tests/unit/net/test_farewell.c.
+    between("seconds", time.monotonic() - began, 0, 8)
 
 
 @claim(cores=(0,))
