@@ -194,6 +194,7 @@ unsigned conn_again_run(struct net *n)
             conn_feed(c, unread(c));
             called++;
         }
+        transport_again(c);
         transport_settle(c);
     }
     return called;

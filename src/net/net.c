@@ -56,6 +56,7 @@ void net_free(struct net **np)
     if (n->reserve_fd >= 0) sock_close(n->reserve_fd);
     free(n->conns.row);
     free(n->room);
+    zip_room_free(n);
     free(n->in_buf);
     free(n);
 }

@@ -48,6 +48,7 @@ struct net {
     struct net_options options;
     uint8_t *in_buf;             /* NET_HEADROOM, options.read_bytes, and what TLS may have kept */
     struct transport_room *room; /* buffers of TLS and WebSocket; NULL until one is used */
+    struct zip_room *zip_room;   /* the same of compressed WebSockets */
     unsigned handshakes;         /* under way */
     unsigned steps;              /* of handshakes in this turn */
 
@@ -119,6 +120,25 @@ unsigned conn_flush_run(struct net *n);
 /* Offers what is left to the socket of a dying connection once, and shuts our side. True if
  * the socket should linger until the peer has read it. */
 bool conn_say_last_words(struct conn *c);
+
+/* ---- transport_zip.c ------------------------------------------------------------- */
+
+enum { TRANSPORT_GATHER_MAX = 64 << 10 }; /* bytes of the protocol sealed in one go */
+
+struct zip_room {
+    struct zip *zip;
+    struct zip_out out; /* what was opened, behind NET_HEADROOM bytes */
+    uint8_t plain[TRANSPORT_GATHER_MAX];
+};
+
+struct zip_room *zip_room_of(struct net *n); /* NULL: no memory */
+void zip_room_free(struct net *n);
+
+/* Opens frames of which some may be compressed, at `p`, which it changes. */
+void transport_unzip(struct conn *c, uint8_t *p, size_t n);
+
+/* Goes on with what was left of that. */
+void transport_again(struct conn *c);
 
 /* ---- linger.c ----------------------------------------------------------------- */
 

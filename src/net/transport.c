@@ -7,7 +7,8 @@
 #include "net/net_internal.h"
 
 enum {
-    GATHER_MAX = 64 << 10,   /* bytes of the protocol sealed in one go */
+    GATHER_MAX = TRANSPORT_GATHER_MAX,
+    ZIPPED_READ = 16 << 10,  /* most bytes of one recv that may stand for many more */
     OWN_MAX = 1024,          /* what WebSocket says by itself, and a frame's header */
     SEALED_ROOM = 128 << 10, /* the same in records; or a handshake's certificates */
     SEALED_WAIT = 64 << 10,  /* sealed bytes that wait before no more are sealed */
@@ -69,6 +70,7 @@ void transport_free(struct transport **tp, struct net *n)
     tls_free(&t->tls);
     ws_free(&t->ws);
     free(t->proxy);
+    free(t->rest.p);
     free(t);
 }
 
@@ -127,6 +129,21 @@ static void take_queued(struct conn *c, struct writer *w, size_t n)
     }
 }
 
+/* The first bytes of the out-queue, in a frame and compressed if that is worth it. */
+static void take_queued_zipped(struct conn *c, struct writer *w, size_t n)
+{
+    struct zip_room *room = zip_room_of(c->net);
+
+    if (!room) {
+        ws_put_header(w, n);
+        take_queued(c, w, n);
+        return;
+    }
+    struct writer plain = wr_of(room->plain, sizeof room->plain);
+    take_queued(c, &plain, n);
+    ws_put_zipped(c->transport->ws, room->zip, w, bytes_of(plain.start, wr_len(&plain)));
+}
+
 /* What WebSocket has to say by itself, the protocol's bytes, and at last the goodbye. */
 static struct bytes gather(struct conn *c)
 {
@@ -135,8 +152,12 @@ static struct bytes gather(struct conn *c)
     size_t n = c->out.bytes < GATHER_MAX ? c->out.bytes : GATHER_MAX;
 
     if (t->ws) ws_say(t->ws, &w);
-    if (t->ws && n > 0 && t->open) ws_put_header(&w, n);
-    if (t->open) take_queued(c, &w, n);
+    if (t->open && n > 0 && t->ws && ws_is_zipping(t->ws)) {
+        take_queued_zipped(c, &w, n);
+    } else if (t->open && n > 0) {
+        if (t->ws) ws_put_header(&w, n);
+        take_queued(c, &w, n);
+    }
     if (t->ws && c->flags & CONN_CLOSING) ws_say_close(t->ws, &w);
     ASSERT(!w.bad);
     return bytes_of(w.start, wr_len(&w));
@@ -325,7 +346,9 @@ static void note_open(struct conn *c)
 void transport_settle(struct conn *c)
 {
     const struct transport *t = c->transport;
+    bool waits = c->flags & (CONN_CLOSING | CONN_PAUSED | CONN_INDEBTED);
 
+    if (t && t->rest.n > 0 && !waits) conn_again(c);
     if (!t || !t->end || c->flags & (CONN_CLOSING | CONN_AGAIN)) return;
     if (c->in_len > 0 && c->flags & (CONN_PAUSED | CONN_INDEBTED)) return;
     conn_close(c, t->end);
@@ -363,7 +386,10 @@ static void open_bytes(struct conn *c, uint8_t *in, size_t n)
     if (t->tls) n = open_records(c, bytes_of(in, n), at);
     if (t->ws) n = open_frames(c, at, n);
     note_open(c);
-    if (n > 0 && t->open) conn_take(c, at, n);
+    if (n > 0 && t->ws && ws_is_zipping(t->ws))
+        transport_unzip(c, at, n);
+    else if (n > 0 && t->open)
+        conn_take(c, at, n);
     transport_settle(c);
 }
 
@@ -373,14 +399,16 @@ void transport_read(struct conn *c)
     struct net *n = c->net;
     size_t used = 0;
 
-    if (t->end) return; /* only what is here already still counts */
+    if (t->end || t->rest.n > 0) return; /* only what is here already still counts */
     if (t->tls && !tls_is_open(t->tls) && n->steps++ >= STEPS_MAX) return; /* the next turn */
     if (!have_room(n)) {
         conn_close(c, -ERR_NOMEM);
         return;
     }
     uint8_t *in = t->tls ? n->room->in : n->in_buf + NET_HEADROOM;
-    long got = conn_recv(c, in, n->options.read_bytes);
+    size_t most = n->options.read_bytes;
+    if (t->ws && ws_is_zipping(t->ws) && most > ZIPPED_READ) most = ZIPPED_READ;
+    long got = conn_recv(c, in, most);
     if (got <= 0) return;
     if (t->proxy) used = hear_proxy(c, bytes_of(in, (size_t)got));
     if (t->proxy || c->flags & CONN_CLOSING) return;

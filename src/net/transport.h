@@ -27,12 +27,19 @@ struct listener;
 
 enum { HANDSHAKE_S = 5 };
 
+/* Input that waits to be opened; malloc'd. */
+struct transport_rest {
+    uint8_t *p; /* NULL: none */
+    uint32_t from, n;
+};
+
 struct transport {
     struct proxy *proxy; /* NULL: none, or all of its header has come */
     struct tls *tls;     /* NULL: none */
     struct ws *ws;       /* NULL: none */
     struct outq sealed;  /* what the socket did not take; memory of the core */
-    struct timer limit;  /* armed until `open` */
+    struct transport_rest rest;
+    struct timer limit; /* armed until `open` */
     struct conn *conn;
     int16_t end;  /* not 0: close for that reason when the protocol has taken all its bytes */
     bool open;    /* handshakes are done: the protocol's bytes may pass */

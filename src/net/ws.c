@@ -25,6 +25,7 @@ struct ws {
     uint16_t refused;
     uint16_t code; /* of our close frame */
     struct ws_frames in;
+    struct zip_out zipped; /* what has come of a compressed message; none most of the time */
 };
 
 struct ws *ws_new(const struct ws_options *o)
@@ -42,6 +43,7 @@ void ws_free(struct ws **wp)
     if (!w) return;
     *wp = NULL;
     free(w->request);
+    free(w->zipped.p);
     free(w);
 }
 
@@ -88,6 +90,7 @@ static int read_request(struct ws *w, const uint8_t *p, size_t n, size_t *used)
     free(w->request);
     w->request = NULL;
     w->state = WS_OPEN;
+    w->in.deflate = w->asked.deflate.agreed;
     w->accept_due = true;
     return 0;
 }
@@ -111,9 +114,78 @@ size_t ws_read(struct ws *w, uint8_t *p, size_t n, int *end)
     if (w->state == WS_OPENING && n > 0) *end = read_request(w, p, n, &used);
     if (w->state != WS_OPEN) return 0;
     if (used > 0) memmove(p, p + used, n - used);
+    if (w->in.deflate) return n - used;
     size_t kept = ws_frames_read(&w->in, p, n - used);
     *end = end_of_frames(w);
     return kept;
+}
+
+/* ---- compressed ---------------------------------------------------------------------------- */
+
+enum { UNZIP_MIN = 64 }; /* shorter messages hardly get smaller */
+
+bool ws_is_zipping(const struct ws *w)
+{
+    return w->in.deflate && w->state != WS_OPENING;
+}
+
+/* Some of a message, and perhaps its end. Of a compressed one, all is kept until then: its window
+ * would be larger. 0, or -ERR_X. */
+static int take_payload(struct ws *w, const struct ws_unzip *to, struct bytes b)
+{
+    int err;
+
+    if (!w->in.zipped) return zip_out_add(to->out, b);
+    if (w->zipped.n + b.n > to->max) return -ERR_TOO_LARGE;
+    if (w->in.ended && w->zipped.n == 0) return zip_inflate(to->zip, b, to->out, to->max);
+    err = zip_out_add(&w->zipped, b);
+    if (err < 0 || !w->in.ended) return err;
+    err = zip_inflate(to->zip, bytes_of(w->zipped.p, w->zipped.n), to->out, to->max);
+    free(w->zipped.p);
+    w->zipped = (struct zip_out){.p = NULL};
+    return err;
+}
+
+static void give_up(struct ws *w, int err)
+{
+    w->in.error = err == -ERR_TOO_LARGE   ? WS_TOO_LARGE
+                  : err == -ERR_MALFORMED ? WS_BAD_TEXT
+                                          : WS_OUR_ERROR;
+}
+
+size_t ws_unzip(struct ws *w, const struct ws_unzip *to, uint8_t *p, size_t n, int *end)
+{
+    size_t used = 0, before = to->out->n;
+
+    *end = 0;
+    if (w->state != WS_OPEN) return n;
+    size_t kept = ws_frames_message(&w->in, p, n, &used);
+    int err = take_payload(w, to, bytes_of(p, kept));
+    if (err < 0) {
+        to->out->n = before;
+        give_up(w, err);
+    }
+    *end = end_of_frames(w);
+    return used;
+}
+
+void ws_put_zipped(const struct ws *w, struct zip *z, struct writer *out, struct bytes plain)
+{
+    uint8_t *at = out->p;
+    unsigned bits = w->asked.deflate.window_bits;
+    size_t most = plain.n < UNZIP_MIN ? 0 : plain.n - 1;
+    size_t n = 0;
+
+    /* Behind the longest header that it can have, and moved to where its own one ends. */
+    if (most && wr_room(out, WS_PUT_HEADER_MAX + most))
+        n = zip_deflate(z, plain, at + WS_PUT_HEADER_MAX, most, bits);
+    ws_frame_put_header(out, n ? WS_BINARY | WS_ZIPPED : WS_BINARY, n ? n : plain.n);
+    if (n > 0 && wr_room(out, n)) {
+        memmove(out->p, at + WS_PUT_HEADER_MAX, n);
+        out->p += n;
+    } else {
+        wr_bytes(out, plain);
+    }
 }
 
 /* ---- out --------------------------------------------------------------------------------- */

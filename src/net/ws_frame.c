@@ -43,7 +43,10 @@ static uint16_t judge_start(const struct ws_frames *f, uint8_t first, uint8_t se
 {
     uint8_t opcode = first & OPCODE;
 
-    if (first & RSV) return WS_PROTOCOL_ERROR;        /* no extension was agreed on (5.2) */
+    bool may_be_zipped = f->deflate && (opcode == WS_TEXT || opcode == WS_BINARY);
+    unsigned reserved = may_be_zipped ? RSV & ~(unsigned)WS_ZIPPED : RSV;
+
+    if (first & reserved) return WS_PROTOCOL_ERROR;   /* no extension gives it a meaning (5.2) */
     if (!(second & MASKED)) return WS_PROTOCOL_ERROR; /* section 5.1 */
     if (is_control(opcode)) {
         if (opcode > WS_PONG) return WS_PROTOCOL_ERROR;
@@ -60,6 +63,16 @@ static uint16_t judge_length(const struct ws_frames *f, uint8_t second, uint64_t
     if (n >> 63 || !is_minimal(second, n)) return WS_PROTOCOL_ERROR;
     if (n > WS_FRAME_MAX) return WS_TOO_LARGE;
     return n == 0 && f->empty >= WS_EMPTY_MAX ? WS_POLICY : 0;
+}
+
+static void begin_frame(struct ws_frames *f, uint8_t first)
+{
+    if (is_control(f->opcode)) {
+        f->ncontrol = 0;
+        return;
+    }
+    if (f->opcode != WS_CONTINUATION) f->zipped = first & WS_ZIPPED;
+    f->in_message = !(first & FIN);
 }
 
 /* Adds bytes to the header until it is complete or has an error. Returns the bytes taken. */
@@ -83,10 +96,7 @@ static size_t read_header(struct ws_frames *f, const uint8_t *p, size_t n)
         memcpy(f->mask, f->head + all - 4, 4);
         memcpy(f->mask + 4, f->head + all - 4, 4);
         f->empty = f->left ? 0 : (uint16_t)(f->empty + 1);
-        if (is_control(f->opcode))
-            f->ncontrol = 0;
-        else
-            f->in_message = !(f->head[0] & FIN);
+        begin_frame(f, f->head[0]);
         return used;
     }
     return used;
@@ -144,11 +154,13 @@ static void on_control(struct ws_frames *f)
     f->pong_due = true;
 }
 
-size_t ws_frames_read(struct ws_frames *f, uint8_t *p, size_t n)
+/* Reads on until the bytes end, or with `one` a message does; *used is how far that was. */
+static size_t read_frames(struct ws_frames *f, uint8_t *p, size_t n, bool one, size_t *used)
 {
     size_t kept = 0, i = 0;
 
-    while (!f->error && !f->peer_code) {
+    f->ended = false;
+    while (!f->error && !f->peer_code && !(one && f->ended)) {
         if (!f->in_frame) {
             if (i == n) break;
             i += read_header(f, p + i, n - i);
@@ -166,14 +178,30 @@ size_t ws_frames_read(struct ws_frames *f, uint8_t *p, size_t n)
         f->left -= now;
         if (f->left > 0) break;
         f->in_frame = false;
-        if (is_control(f->opcode)) on_control(f);
+        if (is_control(f->opcode))
+            on_control(f);
+        else
+            f->ended = !f->in_message;
     }
+    *used = i;
     return kept;
+}
+
+size_t ws_frames_read(struct ws_frames *f, uint8_t *p, size_t n)
+{
+    size_t used;
+
+    return read_frames(f, p, n, false, &used);
+}
+
+size_t ws_frames_message(struct ws_frames *f, uint8_t *p, size_t n, size_t *used)
+{
+    return read_frames(f, p, n, true, used);
 }
 
 /* ---- out ------------------------------------------------------------------------------------ */
 
-void ws_frame_put_header(struct writer *w, enum ws_opcode opcode, uint64_t n)
+void ws_frame_put_header(struct writer *w, unsigned opcode, uint64_t n)
 {
     wr_u8(w, (uint8_t)(FIN | opcode));
     if (n < 126) {

@@ -39,6 +39,7 @@ enum {
     WS_PUT_HEADER_MAX = 10, /* without one */
     WS_FRAME_MAX = 1 << 30, /* payload of one frame */
     WS_EMPTY_MAX = 1024,    /* frames in a row without payload */
+    WS_ZIPPED = 0x40,       /* RSV1: the message is compressed (RFC 7692, section 6) */
 };
 
 struct ws_frames {
@@ -49,6 +50,9 @@ struct ws_frames {
     uint8_t opcode;     /* of the frame under way */
     bool in_frame;      /* its header is complete */
     bool in_message;    /* a fragment has come, but not the last one */
+    bool deflate;       /* messages may be compressed: permessage-deflate was agreed on */
+    bool zipped;        /* the message under way, or the last one, is */
+    bool ended;         /* ws_frames_message has come to the end of one */
     uint16_t empty;     /* frames since the last payload */
     uint16_t peer_code; /* the peer closes, with this code; 0: it does not */
     uint16_t error;     /* the peer broke a rule: close with this code */
@@ -63,5 +67,9 @@ struct ws_frames {
  * are. After the peer's close frame or a mistake nothing more is read. */
 size_t ws_frames_read(struct ws_frames *f, uint8_t *p, size_t n);
 
-/* The header of a frame that we send: final, without mask. */
-void ws_frame_put_header(struct writer *w, enum ws_opcode opcode, uint64_t n);
+/* The same for bytes of no more than one message, so that it can be told which are compressed:
+ * sets *used to the bytes taken. */
+size_t ws_frames_message(struct ws_frames *f, uint8_t *p, size_t n, size_t *used);
+
+/* The header of a frame that we send: final, without mask. `opcode` may have WS_ZIPPED. */
+void ws_frame_put_header(struct writer *w, unsigned opcode, uint64_t n);

@@ -123,6 +123,8 @@ static bool take_header(struct ws_request *r, struct headers *h, const struct ws
         h->wrong_version = !is_word(value, "13");
     } else if (is_word(name, "Sec-WebSocket-Protocol")) {
         take_protocol(r, value);
+    } else if (is_word(name, "Sec-WebSocket-Extensions")) {
+        if (o->deflate) ws_offer_read(&r->deflate, value);
     } else if (is_word(name, "Origin")) {
         h->origin++;
         h->foreign = !is_listed(o, value);
@@ -252,7 +254,9 @@ void ws_put_accept(struct writer *w, const struct ws_request *r)
     put_digest(w, r->key);
     put_text(w, "\r\nSec-WebSocket-Protocol: ");
     put_text(w, r->protocol);
-    put_text(w, "\r\n\r\n");
+    put_text(w, "\r\n");
+    ws_offer_put(w, &r->deflate);
+    put_text(w, "\r\n");
 }
 
 const char *ws_status_text(unsigned status)

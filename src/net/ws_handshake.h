@@ -7,12 +7,13 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "net/ws_offer.h"
 
 enum {
     WS_REQUEST_MAX = 8192,
     WS_HEADERS_MAX = 64,
     WS_ORIGINS_MAX = 16,
-    WS_ANSWER_MAX = 256,
+    WS_ANSWER_MAX = 256 + WS_OFFER_ANSWER_MAX,
 };
 
 /* How a listener takes WebSockets; read-only while it listens. */
@@ -20,12 +21,14 @@ struct ws_options {
     const char *path;                    /* "/mqtt" */
     const char *origins[WS_ORIGINS_MAX]; /* pages that may connect; none listed: all may */
     unsigned norigins;
+    bool deflate; /* messages may be compressed */
 };
 
 struct ws_request {
     size_t seen;          /* bytes in which the end was looked for already */
     uint8_t key[16];      /* sets the answer apart */
     const char *protocol; /* "mqtt" or "mqttv3.1" */
+    struct ws_deflate deflate;
 };
 
 /* Reads a request from the start of `in`, which is what has come of it so far. Returns the

@@ -2,12 +2,16 @@
 """TLS and WebSocket, alone and in one another, with clients that others wrote."""
 
 import json
+import asyncio
 import os
 import signal
 import socket
 import ssl
 import stat
 import subprocess
+
+import websockets
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from lib import mosquitto
 from lib.broker import Broker, free_port
@@ -293,3 +297,65 @@ def a_certificate_that_ends_soon_is_in_the_log(t):
     broker.process.send_signal(signal.SIGHUP)
     eventually("the next one", lambda: "certificate_loaded" in broker.text())
     same("lines about the end", broker.text().count("certificate_ends"), 1)
+
+
+CONNECT = b"\x10\x10\0\4MQTT\4\2\0\x3c\0\4zips"
+SUBSCRIBE = b"\x82\6\0\1\0\1z\0"
+DEFLATE = "    websocket: {deflate: true}\n"
+
+
+def publish_packet(payload):
+    """A PUBLISH to the topic z at QoS 0."""
+    left, size = 3 + len(payload), b""
+    while left >= 128:
+        size, left = size + bytes([left % 128 | 128]), left // 128
+    return b"\x30" + size + bytes([left]) + b"\0\1z" + payload
+
+
+async def exchange(broker, packets, wanted, **how):
+    """Sends packets, each in a message of its own, and reads until `wanted` bytes have come. Returns
+    those, the extensions that were agreed on, and the code with which the broker closed."""
+    address = f"ws://{broker.host}:{broker.port}/mqtt"
+    heard = b""
+    async with websockets.connect(address, subprotocols=["mqtt"], max_size=None, **how) as ws:
+        try:
+            for packet in packets:
+                await ws.send(packet)
+            while len(heard) < wanted:
+                heard += await asyncio.wait_for(ws.recv(), 20)
+        except websockets.exceptions.ConnectionClosed:
+            pass
+        return heard, [str(e) for e in ws.extensions], ws.close_code
+
+
+@claim(cores=(0,), bits=(None, 9, 15))
+def messages_are_compressed_both_ways_where_the_listener_allows_it(t, bits):
+    offer = ClientPerMessageDeflateFactory(
+        server_max_window_bits=bits, client_max_window_bits=bits or True)
+    broker = start(t, Authority(t), "ws", cores=4, keys=DEFLATE)
+    payloads = [bytes([i]) * size for i, size in enumerate((0, 1, 100, 20000, 300000))]
+    payloads.append(os.urandom(70000))
+    wanted = b"".join(publish_packet(p) for p in payloads)
+    packets = [CONNECT, SUBSCRIBE, *[publish_packet(p) for p in payloads]]
+    answers = 4 + 5  # CONNACK and SUBACK
+    heard, agreed, _ = asyncio.run(exchange(broker, packets, answers + len(wanted),
+                                            extensions=[offer], compression=None))
+    same("extensions", len(agreed), 1)
+    same("all that was published", heard[answers:], wanted)
+
+
+@claim(cores=(0,))
+def a_message_that_stands_for_too_much_is_closed_with_1009(t):
+    broker = start(t, Authority(t), "ws", keys=DEFLATE)
+    bomb = publish_packet(bytes(64 << 20))
+    _, agreed, code = asyncio.run(exchange(broker, [CONNECT, bomb], 1 << 20, compression="deflate"))
+    same("extensions", len(agreed), 1)
+    same("close code", code, 1009)
+
+
+@claim(cores=(0,))
+def nothing_is_compressed_unless_the_listener_says_so(t):
+    broker = start(t, Authority(t), "ws")
+    heard, agreed, _ = asyncio.run(exchange(broker, [CONNECT], 4, compression="deflate"))
+    same("extensions", agreed, [])
+    same("CONNACK", heard, b"\x20\2\0\0")

@@ -69,6 +69,7 @@ static void show_tls(const struct listen_how *h, FILE *out)
 static void show_websocket(const struct listen_how *h, FILE *out)
 {
     line(out, "websocket.path", h->path);
+    line(out, "websocket.deflate", h->deflate ? "true" : "false");
     for (unsigned i = 0; i < h->norigins; i++)
         line(out, "websocket.origins", h->origins[i]);
 }

@@ -82,6 +82,7 @@ struct listen_how {
     unsigned nnames;
     char origins[WS_ORIGINS_MAX][OPTION_TEXT_MAX];
     unsigned norigins;
+    bool deflate;
 };
 
 struct listen_set {

@@ -18,7 +18,7 @@ struct file_tls {
 };
 
 struct file_websocket {
-    char *path;
+    char *path, *deflate;
     char **origins;
     unsigned origins_count;
 };

@@ -44,6 +44,7 @@ static const cyaml_schema_value_t text_schema = {
 
 static const cyaml_schema_field_t websocket_fields[] = {
     TEXT_FIELD(path, struct file_websocket, MAYBE),
+    TEXT_FIELD(deflate, struct file_websocket, MAYBE),
     CYAML_FIELD_SEQUENCE("origins", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_websocket,
                          origins, &text_schema, 0, WS_ORIGINS_MAX),
     CYAML_FIELD_END,
@@ -141,6 +142,9 @@ static void take_tls(struct entry *e, const struct file_tls *t, struct listen_ho
 
 static void take_websocket(struct entry *e, const struct file_websocket *w, struct listen_how *h)
 {
+    static const char *const switches[3] = {"false", "true", NULL};
+
+    h->deflate = take_word(e, "websocket.deflate", w->deflate, switches);
     take_text(e, "websocket.path", w->path, h->path, sizeof h->path);
     if (h->path[0] != '/') refuse(e, "websocket.path", "it begins with /");
     for (unsigned i = 0; i < w->origins_count; i++)

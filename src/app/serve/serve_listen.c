@@ -72,7 +72,8 @@ static int make_one(struct serve *s, unsigned i, char *error)
     if (err < 0) return err;
     make_protocol(s, i);
     if (h->transport == LISTEN_WS || h->transport == LISTEN_WSS) {
-        s->ws[i] = (struct ws_options){.path = h->path, .norigins = h->norigins};
+        s->ws[i] =
+            (struct ws_options){.path = h->path, .norigins = h->norigins, .deflate = h->deflate};
         for (unsigned k = 0; k < h->norigins; k++)
             s->ws[i].origins[k] = h->origins[k];
         l->ws = &s->ws[i];
