@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "admin/ask.h"
 #include "admin/gather.h"
 #include "admin/process.h"
 #include "admin/route.h"
@@ -114,6 +115,7 @@ void admin_free(struct admin **ap)
     *ap = NULL;
     admin_forget_penalties(a);
     gather_free_all(a);
+    ask_free_all(a);
     http_core_free(&a->http);
     free(a);
 }

@@ -6,10 +6,12 @@
 #pragma once
 
 #include "admin/admin.h"
+#include "admin/problem.h"
 #include "admin/throttle.h"
 #include "base/assert.h"
 #include "base/err.h"
 
+struct ask;
 struct gather;
 struct penalty;
 
@@ -21,6 +23,7 @@ struct admin {
     struct throttle throttle; /* wrong tokens, by address */
     struct gather *gathers;   /* under way */
     unsigned ngathers;
+    struct ask *asks;          /* under way */
     uint32_t healthy_s;        /* when all cores had answered last */
     struct penalty *penalties; /* answers that are held back */
     unsigned npenalties;

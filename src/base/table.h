@@ -11,6 +11,7 @@
  * Owner: whoever embeds it. Items are not owned. Grows by doubling at 3/4, shrinks at 1/8. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,4 +59,12 @@ void table_replace(struct table *t, uint64_t hash, const void *item, void *fresh
 
 /* Calls `fn` for every item; `fn` must not change the table. */
 void table_each(const struct table *t, void (*fn)(void *item, void *arg), void *arg);
+
+/* The same a little at a time (table_walk.c): calls `fn` for items from `place` on, 0 being the
+ * beginning, till it has looked at `buckets` places or `fn` answers false. Returns where to go on,
+ * 0 at the end. Whatever happens to the table between two calls, an item that is there from the
+ * first to the last is met exactly once. `fn` must not change the table. */
+typedef bool table_fn(void *item, void *arg);
+uint64_t table_walk(const struct table *t, uint64_t place, unsigned buckets, table_fn *fn,
+                    void *arg);
 void table_fini(struct table *t);

@@ -216,3 +216,10 @@ void broker_publish_message(struct broker *b, struct message *m)
     uint32_t mailed = 0;
     publish_to_owner(b, m, (struct mail){0}, 0, &mailed);
 }
+
+int broker_publish_here(struct broker *b, const struct publication *p)
+{
+    ASSERT(broker_owner(b, p->topic_hash) == b->core->id);
+    struct message *m = message_new(b->core, p, 0);
+    return m ? route_publish(b, m) : -ERR_NOMEM;
+}

@@ -100,6 +100,10 @@ int broker_publish(struct session *from, const struct publication *p, uint16_t p
 /* Publishes for nobody (wills, the broker itself): takes the caller's use of `m`. */
 void broker_publish_message(struct broker *b, struct message *m);
 
+/* The same on the topic's owner, which tells at once what became of it: 0, -ERR_NOMEM, or -ERR_FULL
+ * if it was to be retained and could not. Borrows. */
+int broker_publish_here(struct broker *b, const struct publication *p);
+
 /* ---- subscribe -------------------------------------------------------------------------- */
 
 /* One SUBSCRIBE packet under way. The caller embeds it, all zero but for the first two, and

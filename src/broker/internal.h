@@ -151,6 +151,7 @@ struct broker {
 
 /* ---- home ----------------------------------------------------------------------------------- */
 
+struct session *session_find(const struct broker *b, uint8_t tenant, struct bytes client_id);
 void session_end(struct session *s);
 void session_slot_release(struct session *s); /* frees a dead session that owes no mail any more */
 

@@ -13,9 +13,9 @@ enum { SESSION_IDS_MAX = 1 << 24 };
 
 /* ---- the table of sessions ------------------------------------------------------------------ */
 
-static struct session *session_find(struct broker *b, uint64_t hash, uint8_t tenant,
-                                    struct bytes client_id)
+struct session *session_find(const struct broker *b, uint8_t tenant, struct bytes client_id)
 {
+    uint64_t hash = hash_pair(name_hash(b->seed, client_id), tenant);
     struct table_iter it = table_seek(&b->sessions, hash);
     for (struct session *s; (s = table_next(&b->sessions, &it)) != NULL;)
         if (s->tenant == tenant && bytes_eq(session_client_id(s), client_id)) return s;
@@ -114,6 +114,7 @@ static int set_will(struct session *s, const struct attach *a)
 /* The session and its connection part; it may be gone or not, nobody answers for it now. */
 static void part(struct session *s)
 {
+    count_sub(&s->broker->core->counters, C_clients, 1);
     s->ops = NULL;
     s->sink = NULL;
     wheel_cancel(&s->broker->core->wheel, &s->timer);
@@ -197,7 +198,7 @@ static void arm_end_of_identity(struct session *s)
 struct session *session_attach(struct broker *b, const struct attach *a, bool *present, int *err)
 {
     uint64_t hash = hash_pair(name_hash(b->seed, a->client_id), a->tenant);
-    struct session *s = resume_old(session_find(b, hash, a->tenant, a->client_id), a);
+    struct session *s = resume_old(session_find(b, a->tenant, a->client_id), a);
     *present = s != NULL;
     if (!s && b->nsessions >= b->options.sessions_max) {
         *err = -ERR_FULL;
@@ -218,6 +219,8 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
     if (s->asks && s->will) session_ask_will(s);
     s->ops = a->ops;
     s->sink = a->sink;
+    s->come_s = core_now_s(b->core);
+    count(&b->core->counters, C_clients);
     s->expiry_s = a->expiry_s < b->options.expiry_max_s ? a->expiry_s : b->options.expiry_max_s;
     s->window = a->receive_max < b->options.window_max ? a->receive_max : b->options.window_max;
     if (*present) group_member_back(s);
@@ -250,6 +253,21 @@ void session_kick(struct session *s, enum kick why)
     go_on_alone(s);
 }
 
+int session_send_away(struct broker *b, uint8_t tenant, struct bytes client_id, bool end)
+{
+    struct session *s = session_find(b, tenant, client_id);
+
+    if (!s) return -ERR_ABSENT;
+    if (end) s->expiry_s = 0;
+    if (s->ops) {
+        session_kick(s, KICK_ADMIN);
+    } else if (end) {
+        send_will(s); /* its delay ends with the session [MQTT-3.1.3-9] */
+        session_end(s);
+    }
+    return 0;
+}
+
 void broker_kick_all(struct broker *b, enum kick why)
 {
     for (uint32_t id = 1; id < b->session_ids.cap; id++) {
@@ -269,8 +287,10 @@ static void session_timer(struct timer *t)
     bool expired = s->expiry_s != SESSION_NEVER_EXPIRES && gone_for >= s->expiry_s;
     /* Whichever comes first, the delay or the session's end [MQTT-3.1.3-9]. */
     if (expired || gone_for >= s->will_delay_s) send_will(s);
-    if (expired)
-        session_end(s);
-    else
+    if (!expired) {
         arm(s);
+        return;
+    }
+    count(&s->broker->core->counters, C_sessions_expired);
+    session_end(s);
 }

@@ -35,6 +35,15 @@ enum kick {
     KICK_IDENTITY_ENDED,
 };
 
+/* What there is to tell about a client's connection. */
+enum { SINK_PEER_TEXT = 128 };
+struct sink_facts {
+    char peer[SINK_PEER_TEXT];
+    const char *transport, *protocol; /* "tls", "MQTT 5.0" */
+    uint32_t keep_alive_s;
+    uint64_t unsent_bytes;
+};
+
 /* A message on its way to one client. Borrowed by ops->send. */
 struct delivery {
     struct message *m;
@@ -63,6 +72,8 @@ struct sink_ops {
     void (*accepted)(struct session *s, uint16_t packet_id, uint8_t qos, int status);
     /* The sink must go; it has ceased to be the session's when this is called. */
     void (*kick)(void *sink, enum kick why);
+    /* Fills `f`, zeroed, for the operator. May be NULL. */
+    void (*describe)(const struct session *s, struct sink_facts *f);
 };
 
 enum in_flight { FLIGHT_FREE, FLIGHT_SENT, FLIGHT_RECEIVED /* PUBREC seen, PUBREL sent */ };
@@ -145,6 +156,7 @@ struct session {
     uint32_t expiry_s;    /* after the connection ends; 0: at once */
     struct timer timer;   /* not connected: will delay, then expiry; connected: its identity ends */
     uint32_t gone_s;      /* when the connection ended */
+    uint32_t come_s;      /* when the last one began */
 
     struct session *ready_next, **ready_link; /* on the broker's list of sessions to pump */
     bool dead;                                /* ended; only its slot waits for mail */
@@ -192,6 +204,10 @@ void session_detach(struct session *s, bool send_will);
 /* Takes the connection from a session that has one: the client is told why, in a version that
  * can be; then as session_detach(), with the will. */
 void session_kick(struct session *s, enum kick why);
+
+/* The operator sends a client away; with `end` its session ends too, the will being sent. 0, or
+ * -ERR_ABSENT: there is no such session here. */
+int session_send_away(struct broker *b, uint8_t tenant, struct bytes client_id, bool end);
 
 /* What the session may read and write from now on; takes `g` (NULL: everything). Comes
  * between session_attach and session_resume, and whenever the rules have changed:

@@ -62,16 +62,46 @@ static uint64_t sleep_ns(struct core *c)
     return ns && mesh_may_sleep(c->mesh) ? ns : 0;
 }
 
+/* The clock has been read: the turn that is over ends here. */
+static void note_turn(struct core *c)
+{
+    struct turn_times *t = &c->times;
+    uint64_t took = t->began_ns ? c->clock.now_ns - t->began_ns : 0;
+    uint32_t period = core_now_s(c) / TURN_PERIOD_S;
+
+    if (UNLIKELY(period != t->period)) {
+        t->longest_before_ns = period == t->period + 1 ? t->longest_ns : 0;
+        t->longest_ns = 0;
+        t->period = period;
+    }
+    if (took > t->longest_ns) t->longest_ns = took;
+}
+
+/* One more reading of the clock, which a sleep makes cheap: how long it was. */
+static void sleep_and_tick(struct core *c, uint64_t ns)
+{
+    clock_tick(&c->clock);
+    note_turn(c);
+    uint64_t from_ns = c->clock.now_ns;
+    reactor_wait(c->reactor, ns);
+    mesh_awake(c->mesh);
+    count(&c->counters, C_sleeps);
+    clock_tick(&c->clock);
+    c->times.slept_ns += c->clock.now_ns - from_ns;
+}
+
 /* Looks or sleeps, then reads the clock: everything in the turn sees this moment. */
 static void wait_and_tick(struct core *c)
 {
     uint64_t ns = sleep_ns(c);
-    reactor_wait(c->reactor, ns);
     if (ns) {
-        mesh_awake(c->mesh);
-        count(&c->counters, C_sleeps);
+        sleep_and_tick(c, ns);
+    } else {
+        reactor_wait(c->reactor, 0);
+        clock_tick(&c->clock);
+        note_turn(c);
     }
-    clock_tick(&c->clock);
+    c->times.began_ns = c->clock.now_ns;
 }
 
 static unsigned phase(unsigned (*fn)(void *), void *ctx)

@@ -33,6 +33,16 @@ struct turn_ops {
     pool_home_fn *block_home; /* a block of ours came back from another core; its ctx is the core */
 };
 
+/* How long turns take and how long the core sleeps between them. */
+struct turn_times {
+    uint64_t slept_ns;                      /* in all */
+    uint64_t began_ns;                      /* when this turn woke up */
+    uint64_t longest_ns, longest_before_ns; /* of this period and of the one before */
+    uint32_t period;
+};
+
+enum { TURN_PERIOD_S = 10 };
+
 struct core {
     struct clock clock;
     struct reactor *reactor;
@@ -47,7 +57,8 @@ struct core {
     uint64_t idle_since_ns; /* first turn without work; 0 while busy */
     unsigned last_work;     /* of the previous turn */
     bool again; /* something was left undone that neither socket nor bell will announce */
-    uint64_t refused_seen;  /* of the pool */
+    uint64_t refused_seen; /* of the pool */
+    struct turn_times times;
     uint32_t refused_due_s; /* when the log may tell of it again */
     bool draining;          /* the broker ends soon: no new clients, and /readyz says so */
     _Atomic bool stop;      /* set by any thread, then mesh_ring() */
@@ -85,6 +96,13 @@ void core_run(struct core *c);
 static inline void core_turn_again(struct core *c)
 {
     c->again = true;
+}
+
+/* The longest turn of the last TURN_PERIOD_S seconds or somewhat more. */
+static inline uint64_t core_longest_turn_ns(const struct core *c)
+{
+    const struct turn_times *t = &c->times;
+    return t->longest_ns > t->longest_before_ns ? t->longest_ns : t->longest_before_ns;
 }
 
 static inline uint32_t core_now_s(const struct core *c)

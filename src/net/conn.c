@@ -241,3 +241,12 @@ const char *conn_peer_text(const struct conn *c, char *out)
 {
     return peer_text(&c->peer, out);
 }
+
+const char *conn_transport_text(const struct conn *c)
+{
+    bool tls = c->transport && c->transport->tls;
+
+    if (c->transport && c->transport->ws) return tls ? "wss" : "ws";
+    if (tls) return "tls";
+    return c->listener->file ? "unix" : "tcp";
+}

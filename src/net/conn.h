@@ -165,5 +165,8 @@ int conn_hand_over(struct conn *c, unsigned to, uint64_t note, struct bytes unre
  * has no certificate that was verified. */
 size_t conn_certificate_name(const struct conn *c, char *out, size_t n);
 
+/* "tcp", "unix", "tls", "ws", "wss". */
+const char *conn_transport_text(const struct conn *c);
+
 /* "127.0.0.1:50123" into out[SOCK_ADDR_TEXT]. */
 const char *conn_peer_text(const struct conn *c, char *out);

@@ -203,10 +203,26 @@ static bool ready(struct session *s)
     return conn_unsent(m->conn) < m->core->out_bytes_max && !(m->conn->flags & CONN_CLOSING);
 }
 
+static_assert((int)SINK_PEER_TEXT >= (int)PEER_TEXT, "any address fits");
+
+static void describe(const struct session *s, struct sink_facts *f)
+{
+    static const char *const names[] = {
+        [MQTT_V31] = "MQTT 3.1", [MQTT_V311] = "MQTT 3.1.1", [MQTT_V5] = "MQTT 5.0"};
+    const struct mqtt *m = s->sink;
+
+    conn_peer_text(m->conn, f->peer);
+    f->transport = conn_transport_text(m->conn);
+    f->protocol = names[m->version];
+    f->keep_alive_s = m->keep_alive_s;
+    f->unsent_bytes = conn_unsent(m->conn);
+}
+
 const struct sink_ops mqtt_sink_ops = {
     .send = deliver,
     .ready = ready,
     .release = mqtt_release,
     .accepted = mqtt_accepted,
     .kick = mqtt_kick,
+    .describe = describe,
 };
