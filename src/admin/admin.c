@@ -23,7 +23,9 @@ static void answer_methods(struct http_exchange *x, unsigned status, unsigned me
     uint8_t room[ROUTE_ALLOW_MAX];
     struct writer w = wr_of(room, sizeof room);
     struct http_answer a = {.status = status};
+    char problem[PROBLEM_MAX];
 
+    if (status != 204 && admin_is_api(x)) admin_problem_body(&a, NULL, NULL, problem);
     route_put_allow(&w, methods);
     a.extra[0].name = BYTES("Allow");
     a.extra[0].value = bytes_of(room, wr_len(&w));
@@ -35,9 +37,9 @@ static bool brings_body(struct http_exchange *x, const struct admin_route *r)
 {
     if (!(r->flags & ADMIN_JSON)) return true;
     if (!(x->head.flags & (HTTP_LENGTH | HTTP_CHUNKED)))
-        http_refuse(x, 411, "this needs a body"); /* [RFC9110-15.5.12] */
+        admin_refuse(x, 411, "this needs a body"); /* [RFC9110-15.5.12] */
     else if (!http_type_is(&x->head, "application/json"))
-        http_refuse(x, 415, "this takes application/json"); /* [RFC9110-15.5.16] */
+        admin_refuse(x, 415, "this takes application/json"); /* [RFC9110-15.5.16] */
     else
         return true;
     return false;
@@ -57,7 +59,7 @@ static enum http_verdict on_head(struct http_exchange *x)
     if (x->head.method == HTTP_OPTIONS)
         answer_methods(x, 204, f.methods);
     else if (f.methods == 0)
-        http_refuse(x, 404, NULL);
+        admin_refuse(x, 404, NULL);
     else if (!f.route)
         answer_methods(x, 405, f.methods); /* [RFC9110-15.5.6] */
     else if (brings_body(x, f.route))

@@ -7,6 +7,7 @@ void ask_done(struct ask *a)
 {
     *a->link = a->next;
     if (a->next) a->next->link = a->link;
+    a->admin->nasks--;
     if (a->kind->fini) a->kind->fini(a);
     free(a);
 }
@@ -55,10 +56,10 @@ struct ask *ask_new(struct http_exchange *x, const struct ask_kind *kind)
 {
     static const struct http_later later = {.on_room = on_room, .on_cancel = on_cancel};
     struct admin *admin = admin_of(x);
-    struct ask *a = calloc(1, kind->bytes);
+    struct ask *a = admin->nasks < ASKS_MAX ? calloc(1, kind->bytes) : NULL;
 
     if (!a) {
-        admin_refuse(x, 503, "out of memory");
+        admin_refuse(x, 503, "out of memory, or too busy");
         return NULL;
     }
     a->errand = (struct errand){.run = run, .back = back};
@@ -69,6 +70,7 @@ struct ask *ask_new(struct http_exchange *x, const struct ask_kind *kind)
     a->link = &admin->asks;
     if (a->next) a->next->link = &a->next;
     admin->asks = a;
+    admin->nasks++;
     x->work = a;
     x->later = &later;
     return a;

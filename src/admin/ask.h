@@ -10,6 +10,8 @@
 #include "admin/internal.h"
 #include "broker/errand.h"
 
+enum { ASKS_MAX = 256 }; /* under way on a core; one that does not answer keeps them so */
+
 struct ask;
 
 struct ask_kind {
@@ -29,7 +31,7 @@ struct ask {
     bool out;                 /* the errand is under way */
 };
 
-/* NULL: there is no memory, and that has been answered. */
+/* NULL: there is no memory, or too many are under way; that has been answered. */
 struct ask *ask_new(struct http_exchange *x, const struct ask_kind *kind);
 
 /* Sends it to `core`; back() may have been called, and the ask freed, when this returns. */

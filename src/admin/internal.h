@@ -23,7 +23,8 @@ struct admin {
     struct throttle throttle; /* wrong tokens, by address */
     struct gather *gathers;   /* under way */
     unsigned ngathers;
-    struct ask *asks;          /* under way */
+    struct ask *asks; /* under way */
+    unsigned nasks;
     uint32_t healthy_s;        /* when all cores had answered last */
     struct penalty *penalties; /* answers that are held back */
     unsigned npenalties;
