@@ -21,10 +21,11 @@ static bool first_of_bucket(const struct table *t, uint64_t place, uint64_t *fir
     uint32_t bucket = (uint32_t)backwards(place) & t->mask;
     bool found = false;
 
+    *first = UINT64_MAX;
     for (uint32_t at = bucket; t->slot[at].item; at = (at + 1) & t->mask) {
         uint64_t key = backwards(t->slot[at].hash);
         if (((uint32_t)t->slot[at].hash & t->mask) != bucket || key < place) continue;
-        if (found && key > *first) continue;
+        if (key > *first) continue;
         *first = key;
         found = true;
     }
