@@ -50,7 +50,7 @@ uint64_t table_walk(const struct table *t, uint64_t place, unsigned buckets, tab
     uint64_t bucket = 1ull << (64 - __builtin_popcount(t->mask)); /* of the order */
 
     for (; buckets > 0; buckets--) {
-        for (uint64_t key; first_of_bucket(t, place, &key);) {
+        for (uint64_t key = 0; first_of_bucket(t, place, &key);) {
             bool go_on = meet(t, key, fn, arg);
             place = key + 1;
             if (!go_on || place == 0) return place;
