@@ -91,7 +91,7 @@ def metrics_follow_what_clients_do(t, own):
 def a_token_is_made_for_its_owner_alone(t):
     admin = Admin(t, token=None)
     same("mode", stat.S_IMODE(os.stat(admin.file).st_mode), 0o600)
-    holds("the banner says where", admin.file in admin.broker.text())
+    eventually("the banner says where", lambda: admin.file in admin.broker.text())
     with open(admin.file, encoding="ascii") as f:
         token = f.read().strip()
     same("without it", admin.ask("/metrics", token=None)[0], 401)
