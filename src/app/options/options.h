@@ -115,6 +115,7 @@ struct options {
     char admin_token_file[OPTION_TEXT_MAX];
     bool admin_health_token; /* /healthz and /readyz need it as well */
     bool admin_plaintext;
+    uint32_t sys_interval_s;
     struct log_options log; /* but for the file descriptor */
     char log_file[OPTION_TEXT_MAX];
     char user[OPTION_TEXT_MAX];

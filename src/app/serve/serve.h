@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "admin/admin.h"
+#include "admin/sys.h"
 #include "app/options/options.h"
 #include "app/serve/notify.h"
 #include "app/serve/privileges.h"
@@ -39,6 +40,7 @@ struct core_modules {
     struct broker *broker;
     struct mqtt_core *mqtt;
     struct admin *admin; /* NULL: no listener is for it */
+    struct sys *sys;
     struct net *net;
     struct serve *serve;
     struct settings *settings; /* in force here; NULL: those of the start */
@@ -79,6 +81,7 @@ struct serve {
     struct hook *hook;            /* NULL: none */
     struct admin_shared admin;
     bool has_admin;
+    struct sys_shared sys;
 
     struct core_modules *cores; /* plan.cores of them */
     unsigned started;           /* threads that run */
@@ -177,7 +180,8 @@ int serve_certificates_watch(struct serve *s, bool now);
 
 /* ---- serve_admin.c ------------------------------------------------------------------------- */
 
-/* Fills s->admin, if a listener is for it. 0, or -ERR_X with a sentence in error[OPTIONS_ERROR]. */
+/* Fills s->sys, and s->admin if a listener is for it. 0, or -ERR_X with a sentence in
+ * error[OPTIONS_ERROR]. */
 int serve_admin_make(struct serve *s, char *error);
 
 /* Reads the tokens anew, for admin_set_tokens(); none, if no listener needs them. The same. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* serve_admin.c -- what the cores' admin interfaces share: the tokens, and what they show. */
+/* serve_admin.c -- what the cores' admin interfaces share: the tokens, and what they show; and what
+ * they share to tell of themselves under $SYS. */
 #include <stdio.h>
 
 #include "app/serve/serve.h"
@@ -14,8 +15,11 @@ int serve_admin_make(struct serve *s, char *error)
 
     for (unsigned i = 0; i < o->listeners.n; i++)
         s->has_admin = s->has_admin || listen_is_admin(&o->listeners.how[i]);
-    if (!s->has_admin) return 0;
     clock_tick(&clock);
+    s->sys.version = PINION_VERSION;
+    s->sys.began_ms = clock.wall_ms;
+    s->sys.interval_s = o->sys_interval_s;
+    if (!s->has_admin) return 0;
     s->admin.listeners = s->listener;
     s->admin.nlisteners = o->listeners.n;
     s->admin.version = PINION_VERSION;

@@ -90,7 +90,8 @@ static int start_modules(struct core_modules *m)
     if (m->broker) m->mqtt = mqtt_core_new(&m->core, m->broker, &o->mqtt);
     if (m->mqtt) m->net = net_new(&m->core, &o->net, m->mqtt);
     if (m->net && s->has_admin) m->admin = admin_new(&m->core, m->broker, &s->admin);
-    if (!m->net || (s->has_admin && !m->admin)) return refuse(m, -ERR_NOMEM, "can't start");
+    if (m->net) m->sys = sys_new(&m->core, m->broker, &s->sys);
+    if (!m->sys || (s->has_admin && !m->admin)) return refuse(m, -ERR_NOMEM, "can't start");
 
     broker_set_access(m->broker, access_ref(s->access));
     m->core.ops = (struct turn_ops){
@@ -227,6 +228,7 @@ void *serve_core_main(void *arg)
     wait_for_all(s, STEP_SETTLED);
     net_free(&m->net);
     mqtt_core_free(&m->mqtt);
+    sys_free(&m->sys);
     admin_free(&m->admin);
     broker_free(&m->broker);
     wait_for_all(s, STEP_FREED);
