@@ -106,23 +106,27 @@ static void cleared(struct ask *a)
     ask_done(a);
 }
 
+/* Reads the topic, which the broker alone may clear below $SYS. False: answered. */
+static bool take_topic(struct http_exchange *x, struct param_text *t)
+{
+    if (!param_known(x, "") || !param_segment(x, 3, "topic", t)) return false;
+    const char *fault = topic_fault(param_bytes(t));
+    if (!fault && x->head.method == HTTP_DELETE && acl_reserved(param_bytes(t)))
+        fault = "the broker alone writes to $SYS";
+    return topic_good(x, "topic", fault);
+}
+
 static void begin(struct http_exchange *x, const struct ask_kind *kind)
 {
     struct ask *a = ask_new(x, kind);
 
     if (!a) return;
-    struct one *o = one_of(a);
-    struct bytes topic = bytes_of(NULL, 0);
-    bool good = param_known(x, "") && param_segment(x, 3, "topic", &o->topic);
-    if (good) {
-        topic = param_bytes(&o->topic);
-        good = topic_good(x, "topic", topic_fault(topic));
-    }
-    if (!good) {
+    if (!take_topic(x, &one_of(a)->topic)) {
         ask_done(a);
         return;
     }
     const struct broker *b = a->admin->broker;
+    struct bytes topic = param_bytes(&one_of(a)->topic);
     ask_send(a, broker_owner(b, broker_topic_hash(b, topic)));
 }
 

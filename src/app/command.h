@@ -5,7 +5,7 @@
 #include "app/args.h"
 
 extern const struct command command_serve, command_check, command_passwd, command_pub, command_sub,
-    command_bench, command_log, command_version, command_help;
+    command_bench, command_ctl, command_top, command_log, command_version, command_help;
 
 /* The n-th command, NULL at the end. */
 const struct command *command_at(unsigned n);

@@ -8,8 +8,9 @@
 #include "base/assert.h"
 
 static const struct command *const commands[] = {
-    &command_serve, &command_check, &command_passwd,  &command_pub,  &command_sub,
-    &command_bench, &command_log,   &command_version, &command_help,
+    &command_serve, &command_check,   &command_passwd, &command_pub,
+    &command_sub,   &command_bench,   &command_ctl,    &command_top,
+    &command_log,   &command_version, &command_help,
 };
 
 const struct command *command_at(unsigned n)

@@ -7,6 +7,7 @@ _pinion_words() {
     commands) pinion help 2>/dev/null | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' ;;
     options) pinion help "$2" 2>/dev/null | sed -n 's/^ *\(-[a-zA-Z], \)\{0,1\}\(--[a-z-]*\).*/\2/p' ;;
     settings) pinion check 2>/dev/null | sed -n '2,/^$/s/^\([a-z._]*\) .*/\1=/p' ;;
+    actions) pinion help ctl 2>/dev/null | sed -n '/^actions:/,/^examples:/s/^  \([a-z-]*\) .*/\1/p' ;;
     modes) pinion help bench 2>/dev/null | sed -n '/^modes:/,/^$/s/^  \([a-z-]*\) .*/\1/p' ;;
     esac
 }
@@ -19,7 +20,7 @@ _pinion() {
         words=$(_pinion_words commands)
     else
         case $before in
-        -c | --config | -f | --file)
+        -c | --config | -f | --file | --token-file | --ca)
             if [ "$command" != sub ]; then
                 mapfile -t COMPREPLY < <(compgen -f -- "$word")
                 return
@@ -39,6 +40,7 @@ _pinion() {
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return
         fi
+        if [ "$command" = ctl ] && [[ $word != -* ]]; then words=$(_pinion_words actions); fi
         if [ -z "$words" ]; then words=$(_pinion_words options "$command"); fi
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

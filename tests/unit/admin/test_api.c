@@ -147,6 +147,7 @@ static void what_is_wrong_is_named(void **state)
         {"GET /api/v1/retained?filter=a%2B", "filter"},
         {"GET /api/v1/retained/a%2F%2B", "topic"},
         {"DELETE /api/v1/retained", "filter"},
+        {"DELETE /api/v1/retained/$SYS%2Fbroker", "topic"},
     };
     struct office *o = office_new(2);
     char field[64];
