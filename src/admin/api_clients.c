@@ -28,6 +28,7 @@ static void put_rest(struct json_out *j, const struct inspect_client *c)
     json_out_number(j, "queued_bytes", c->queued_bytes);
     json_out_number(j, "retained_due", c->retained_due);
     json_out_bool(j, "has_will", c->has_will);
+    json_out_number(j, "trace_seconds", c->trace_s);
     if (c->expiry_s == SESSION_NEVER_EXPIRES)
         json_out_null(j, "session_expiry_seconds");
     else

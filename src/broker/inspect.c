@@ -41,6 +41,8 @@ static bool show_client(void *item, void *arg)
         .has_will = s->will != NULL,
     };
 
+    uint32_t now_s = core_now_s(show->broker->core);
+    if (s->trace_until_s > now_s) c.trace_s = s->trace_until_s - now_s;
     if (s->ops && s->ops->describe) s->ops->describe(s, &c.connection);
     return show->fn.client(&c, show->arg);
 }

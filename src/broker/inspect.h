@@ -20,6 +20,7 @@ struct inspect_client {
     struct sink_facts connection; /* zeroed if it is not connected */
     uint64_t queued_bytes;
     uint32_t subscriptions, queued, in_flight, retained_due, expiry_s;
+    uint32_t trace_s; /* for so long its packets are logged */
     bool connected, has_will;
 };
 

@@ -268,6 +268,15 @@ int session_send_away(struct broker *b, uint8_t tenant, struct bytes client_id, 
     return 0;
 }
 
+int session_trace(struct broker *b, uint8_t tenant, struct bytes client_id, uint32_t seconds)
+{
+    struct session *s = session_find(b, tenant, client_id);
+
+    if (!s) return -ERR_ABSENT;
+    s->trace_until_s = seconds ? core_now_s(b->core) + seconds : 0;
+    return 0;
+}
+
 void broker_kick_all(struct broker *b, enum kick why)
 {
     for (uint32_t id = 1; id < b->session_ids.cap; id++) {

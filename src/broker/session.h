@@ -157,6 +157,7 @@ struct session {
     struct timer timer;   /* not connected: will delay, then expiry; connected: its identity ends */
     uint32_t gone_s;      /* when the connection ended */
     uint32_t come_s;      /* when the last one began */
+    uint32_t trace_until_s; /* its packets are logged till then; 0: they are not */
 
     struct session *ready_next, **ready_link; /* on the broker's list of sessions to pump */
     bool dead;                                /* ended; only its slot waits for mail */
@@ -208,6 +209,10 @@ void session_kick(struct session *s, enum kick why);
 /* The operator sends a client away; with `end` its session ends too, the will being sent. 0, or
  * -ERR_ABSENT: there is no such session here. */
 int session_send_away(struct broker *b, uint8_t tenant, struct bytes client_id, bool end);
+
+/* The client's packets are logged for so many seconds from now on; 0: no more. 0, or -ERR_ABSENT.
+ */
+int session_trace(struct broker *b, uint8_t tenant, struct bytes client_id, uint32_t seconds);
 
 /* What the session may read and write from now on; takes `g` (NULL: everything). Comes
  * between session_attach and session_resume, and whenever the rules have changed:

@@ -162,6 +162,29 @@ def wrong_questions_are_answered_as_described(t):
     DOCUMENT.check_answer("/api/v1/clients", "GET", status, headers["Content-Type"], text)
 
 
+@claim(cores=(0,))
+def packets_of_one_client_are_logged_for_a_time(t):
+    api = Api(t)
+    c, other = (Client(t, name, V5, broker=api.broker).open() for name in ("traced", "other"))
+    c.publish("before", b"x", qos=1)
+    api.call("/api/v1/clients/{id}/trace", "POST", {"seconds": 60}, 204, id=c.id)
+    holds("on", api.call("/api/v1/clients/{id}", id=c.id)["trace_seconds"] > 0)
+    c.subscribe("a/#", 1)
+    c.publish("a/\x1f", b"xyz", qos=1)
+    other.publish("b", b"x", qos=1)
+    c.wait_heard(1)
+    ctl(t, api, "trace", c.id, "0")
+    c.publish("after", b"x", qos=1)
+    lines = [x for x in api.broker.text().splitlines() if " trace_" in x]
+    holds(f"only this one's: {lines}", all(f"client={c.id} " in x for x in lines))
+    for way, what in (("trace_in", "packet=SUBSCRIBE"), ("trace_in", "payload_bytes=3"),
+                      ("trace_out", "packet=PUBACK"), ("trace_out", "payload_bytes=3")):
+        holds(f"{way} {what}: {lines}", any(way in x and what in x for x in lines))
+    holds("in time", not any("before" in x or "after" in x for x in lines))
+    api.call("/api/v1/clients/{id}/trace", "POST", {"seconds": 3601}, 400, id=c.id)
+    api.call("/api/v1/clients/{id}/trace", "POST", {"seconds": 1}, 404, id="nobody")
+
+
 # ---- pinion ctl ---------------------------------------------------------------------------------
 
 

@@ -152,6 +152,7 @@ const struct command command_ctl = {
              "  clients                   sessions, connected or not\n"
              "  client ID                 one of them, and its subscriptions\n"
              "  disconnect ID             send a client away; with --session for good\n"
+             "  trace ID [SECONDS]        log a client's packets; 0 ends it, else 60 s\n"
              "  subscriptions [ID]        all, or those of a client\n"
              "  topics [FILTER]           topics retained or subscribed to\n"
              "  retained [FILTER]         retained messages\n"

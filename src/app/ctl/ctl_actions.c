@@ -175,6 +175,17 @@ static bool disconnect(struct ctl *k)
            ctl_ask(&k->http, &(struct ctl_question){.method = "DELETE", .path = path}, 0) > 0;
 }
 
+static bool trace(struct ctl *k)
+{
+    const char *seconds = k->operand[1] ? k->operand[1] : "60";
+    char path[CTL_URL_MAX], body[64];
+
+    snprintf(body, sizeof body, "{\"seconds\":%.32s}", seconds);
+    return client_path(k, path) && ctl_path_add(&k->http, path, "/trace", false) &&
+           ctl_ask(&k->http, &(struct ctl_question){.method = "POST", .path = path, .body = body},
+                   0) > 0;
+}
+
 static bool print_coded(const char *coded)
 {
     struct bytes text = bytes_str(coded);
@@ -306,6 +317,7 @@ const struct ctl_action *ctl_actions(unsigned *n)
         {"clients", "", 0, 0, clients},
         {"client", "ID", 1, 1, client},
         {"disconnect", "ID", 1, 1, disconnect},
+        {"trace", "ID [SECONDS]", 1, 2, trace},
         {"subscriptions", "[ID]", 0, 1, subscriptions},
         {"topics", "[FILTER]", 0, 1, topics},
         {"retained", "[FILTER]", 0, 1, retained},

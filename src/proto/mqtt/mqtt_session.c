@@ -105,6 +105,8 @@ static int dispatch(struct mqtt *m, const struct mqtt_frame *f, struct bytes unr
     const struct rule *rule = &rules[m->state][f->type];
 
     m->core->unread = unread;
+    if (mqtt_is_traced(m) && f->type != MQTT_PUBLISH)
+        mqtt_trace_packet(m, MQTT_IN, f->type, (uint32_t)f->body.n);
     int reason = rule->handle ? rule->handle(m, f) : rule->reason;
     return LIKELY(reason == 0) ? 0 : mqtt_fail(m, (unsigned)reason);
 }

@@ -10,6 +10,7 @@ void mqtt_ack(struct mqtt *m, unsigned type, uint16_t packet_id, unsigned reason
     uint8_t *at = conn_reserve(m->conn, ACK_WITH_REASON);
 
     if (!at) return; /* the connection is going; the client will ask again */
+    if (mqtt_is_traced(m)) mqtt_trace_packet(m, MQTT_OUT, type, packet_id);
     if (plain) {
         mqtt_encode_short_ack(at, type, packet_id);
         conn_commit(m->conn, SHORT_ACK);

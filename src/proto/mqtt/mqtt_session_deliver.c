@@ -177,6 +177,19 @@ static bool is_common(const struct mqtt *m, const struct delivery *d)
 
 /* ---- struct sink_ops ---------------------------------------------------------------------- */
 
+static void trace(const struct mqtt *m, const struct delivery *d)
+{
+    struct mqtt_traced p = {
+        .topic = message_topic(d->m),
+        .payload_bytes = d->m->payload_len,
+        .packet_id = d->packet_id,
+        .qos = d->qos,
+        .retain = d->retain,
+    };
+
+    mqtt_trace_publish(m, MQTT_OUT, &p);
+}
+
 static int deliver(struct session *s, const struct delivery *d)
 {
     struct mqtt *m = s->sink;
@@ -193,6 +206,7 @@ static int deliver(struct session *s, const struct delivery *d)
         err = m->out_max ? put_with_alias(m, &p, d->m) : put(m, &p, d->m);
     }
     if (LIKELY(err == 0)) count(&m->core->core->counters, C_messages_sent);
+    if (mqtt_is_traced(m)) trace(m, d);
     return err;
 }
 

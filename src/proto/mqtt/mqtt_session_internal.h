@@ -177,6 +177,29 @@ uint16_t mqtt_alias_out_next(const struct mqtt *m, const struct message *msg);
 bool mqtt_alias_out_add(struct mqtt *m, const struct message *msg, uint16_t number);
 void mqtt_aliases_free(struct mqtt_aliases **a);
 
+/* ---- mqtt_session_trace.c ----------------------------------------------------------------- */
+
+enum mqtt_way { MQTT_IN, MQTT_OUT };
+
+/* Is the operator looking at this client? */
+static inline bool mqtt_is_traced(const struct mqtt *m)
+{
+    return UNLIKELY(m->session && m->session->trace_until_s);
+}
+
+/* Logs a packet that is no PUBLISH: `n` is its length on its way in, its packet id on the way out.
+ */
+void mqtt_trace_packet(const struct mqtt *m, enum mqtt_way way, unsigned type, uint32_t n);
+
+struct mqtt_traced {
+    struct bytes topic;
+    size_t payload_bytes;
+    uint16_t packet_id;
+    uint8_t qos;
+    bool retain;
+};
+void mqtt_trace_publish(const struct mqtt *m, enum mqtt_way way, const struct mqtt_traced *p);
+
 /* ---- mqtt_session_close.c ----------------------------------------------------------------- */
 
 mqtt_handler mqtt_on_disconnect;

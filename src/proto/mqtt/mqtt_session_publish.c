@@ -107,6 +107,13 @@ void mqtt_accepted(struct session *s, uint16_t packet_id, uint8_t qos, int statu
 static int publish(struct mqtt *m, const struct publication *pub, uint16_t packet_id)
 {
     uint32_t mailed = 0;
+    if (mqtt_is_traced(m))
+        mqtt_trace_publish(m, MQTT_IN,
+                           &(struct mqtt_traced){.topic = pub->topic,
+                                                 .payload_bytes = pub->payload.n,
+                                                 .packet_id = packet_id,
+                                                 .qos = pub->qos,
+                                                 .retain = pub->retain});
     int err = broker_publish(m->session, pub, packet_id, m->conn->id, &mailed);
 
     if (UNLIKELY(mailed)) conn_charge(m->conn, mailed);
