@@ -76,10 +76,32 @@ enum next login_refuse(struct login *l, enum login_verdict v, const char *settin
     return NEXT_GO_ON;
 }
 
+/* ---- a configuration that is replaced meanwhile ------------------------------------------------
+ */
+
+/* What it has proved counts no more, and it can't be asked again from here. */
+static enum next refuse_outdated(struct login *l)
+{
+    login_refuse(l, LOGIN_UNAVAILABLE, NULL);
+    l->answer.why = "the configuration has changed meanwhile";
+    return NEXT_GO_ON;
+}
+
+enum next login_start_over(struct login *l)
+{
+    if (l->exchange) return refuse_outdated(l);
+    identity_free(&l->answer.identity);
+    access_unref(&l->access);
+    l->access = access_ref(l->broker->access);
+    l->step = STEP_WHO;
+    return NEXT_GO_ON;
+}
+
 /* ---- all steps ------------------------------------------------------------------------------ */
 
 static enum next take(struct login *l)
 {
+    if (l->access != l->broker->access) return refuse_outdated(l);
     l->answer.verdict = LOGIN_TAKEN;
     l->step = STEP_DONE;
     return NEXT_GO_ON;

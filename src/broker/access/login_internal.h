@@ -52,6 +52,9 @@ void login_run(struct login *l);
 enum next login_refuse(struct login *l, enum login_verdict v, const char *setting);
 void login_free(struct login *l);
 
+/* The configuration was replaced while it was found out who it is: once more, by the new one. */
+enum next login_start_over(struct login *l);
+
 /* ---- login_places.c ------------------------------------------------------------------------- */
 
 enum next login_ask_places(struct login *l);

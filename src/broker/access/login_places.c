@@ -78,6 +78,8 @@ enum next login_ask_places(struct login *l)
 
 enum next login_ask_place_of_user(struct login *l)
 {
+    if (l->access != l->broker->access) return login_start_over(l);
+
     uint32_t max = l->claim.again ? 0 : l->broker->guard.limits.user_connections;
     struct bytes user = identity_user(l->answer.identity);
     struct guard_request r = {.name = {[GUARD_USER] = {.wanted = max > 0 && user.n > 0}}};

@@ -131,7 +131,8 @@ static void hook_done(struct hook_question *q)
     struct hook_key key;
 
     l->question = NULL;
-    if (b->answers_of_hook && hook_cache_key(b->answers_of_hook, &q->text, &key))
+    bool current = l->access == b->access; /* else the cache was cleared meanwhile, for a reason */
+    if (current && b->answers_of_hook && hook_cache_key(b->answers_of_hook, &q->text, &key))
         a = hook_cache_put(b->answers_of_hook, &key, &q->answer, &b->core->clock);
     on_hook(l, a);
     hook_question_free(&q);
@@ -193,8 +194,10 @@ enum next login_exchange(struct login *l)
 
     if (turn == SCRAM_REFUSES) return login_refuse(l, LOGIN_WRONG, NULL);
     l->answer.nsay = wr_len(&w);
-    l->answer.verdict = LOGIN_GOES_ON;
-    if (turn == SCRAM_GOES_ON) return NEXT_WAIT;
+    if (turn == SCRAM_GOES_ON) {
+        l->answer.verdict = LOGIN_GOES_ON;
+        return NEXT_WAIT;
+    }
     l->answer.identity = identity_new(l->claim.door, l->claim.ip, scram_user(l->exchange));
     if (!l->answer.identity) return login_refuse(l, LOGIN_UNAVAILABLE, NULL);
     l->answer.identity->source = IDENTITY_PASSWORD;
