@@ -106,6 +106,7 @@ struct broker {
     struct broker_options options;
     struct access *access; /* one use; NULL: nothing is configured */
     uint32_t revisit;      /* the next session that a new one is applied to; 0: all are done */
+    uint32_t reloads;      /* how often it was replaced */
     uint64_t seed;
     uint64_t serial; /* of deliveries and of look-ups */
 

@@ -56,6 +56,7 @@ static void drop_will(struct session *s)
 {
     if (s->will) message_unref(s->broker->core, s->will);
     s->will = NULL;
+    session_unask_will(s);
 }
 
 static void send_will(struct session *s)
@@ -64,6 +65,7 @@ static void send_will(struct session *s)
     if (!m) return;
     s->will = NULL;
     bool asked = !s->asks || s->will_allowed;
+    session_unask_will(s);
     s->asks = false;                                           /* that was its answer */
     if (!asked || !session_may_publish(s, message_topic(m))) { /* as the rules are now */
         message_unref(s->broker->core, m);
@@ -85,6 +87,7 @@ void session_end(struct session *s)
     ASSERT(!s->dead);
     wheel_cancel(&b->core->wheel, &s->timer);
     drop_will(s);
+    session_ask_over(s);
     subscribe_forget_batches(s);
     session_give_back(s, 0);
     subscribe_forget_session(s);
@@ -117,6 +120,7 @@ static void part(struct session *s)
     count_sub(&s->broker->core->counters, C_clients, 1);
     s->ops = NULL;
     s->sink = NULL;
+    session_ask_over(s);
     wheel_cancel(&s->broker->core->wheel, &s->timer);
     subscribe_forget_batches(s);
     session_lost_sink(s);

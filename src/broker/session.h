@@ -150,7 +150,9 @@ struct session {
     const struct access_door *door; /* by which its client came last; NULL: none, as in tests */
     const struct grant *grant;      /* what it may read and write; NULL: everything */
 
-    struct message *will; /* one use; NULL: none */
+    struct hook_question *will_question; /* about `will`; NULL: none is under way */
+    struct asked_packet *asked;          /* answers for the packet that waits; NULL: none */
+    struct message *will;                /* one use; NULL: none */
     uint32_t will_delay_s;
     uint32_t will_made_s; /* when the connection gave it: its expiry counts from its sending */
     uint32_t expiry_s;    /* after the connection ends; 0: at once */
@@ -161,10 +163,10 @@ struct session {
 
     struct session *ready_next, **ready_link; /* on the broker's list of sessions to pump */
     bool dead;                                /* ended; only its slot waits for mail */
-    bool asks;          /* a web service decides what it may do (session_ask.h) */
-    bool will_allowed;  /* that has allowed the will, if `asks` */
-    uint8_t ask_failed; /* it did not answer: 1 and the hook_verdict that holds; 0: it did */
-    bool recheck;       /* the grant has changed since some of the queue was let in */
+    bool asks;         /* a web service decides what it may do (session_ask.h) */
+    bool will_allowed; /* that has allowed the will, if `asks` */
+    bool ask_failed;   /* it did not answer: what is not known of the packet is denied */
+    bool recheck;      /* the grant has changed since some of the queue was let in */
     uint8_t tenant;
     uint32_t id;   /* slot on this core; never 0 */
     uint64_t hash; /* of tenant and client id */

@@ -45,6 +45,7 @@ void broker_set_access(struct broker *b, struct access *a)
 {
     access_unref(&b->access);
     b->access = a;
+    b->reloads++;
     if (a && a->passwords && !b->passwords.slot) /* without memory it keeps nothing */
         password_cache_init(&b->passwords, PASSWORDS_KEPT, b->options.password_cache_s);
     if (b->answers_of_hook) hook_cache_clear(b->answers_of_hook);

@@ -8,14 +8,25 @@
 #include "broker/access/login_source.h"
 #include "broker/internal.h"
 
-/* A question under way, and who is told. */
+/* A question under way, and who is told. It is cancelled before the session goes. */
 struct asking_hook {
-    struct broker *broker;
-    uint32_t session; /* its slot: it may be gone when the answer comes */
-    uint32_t will_made_s;
+    struct session *session;
+    uint32_t reloads;       /* the broker's, when it was asked */
     session_ask_done *done; /* NULL: it is about the will */
     void *context;
 };
+
+/* Answers about the packet that waits. The cache may lose them before the last one is there: then
+ * they would be asked for again, for ever. No more than the packet has filters. */
+struct asked_packet {
+    uint32_t n, cap;
+    struct asked_topic {
+        struct hook_key key;
+        bool allowed;
+    } topic[];
+};
+
+enum { TOPICS_FIRST = 4 };
 
 bool session_asks(const struct session *s)
 {
@@ -40,9 +51,16 @@ static struct hook_text text_of(const struct session *s, enum hook_action action
     return t;
 }
 
-static enum asked asked_of(enum hook_verdict v)
+static bool is_allowed(enum hook_verdict v)
 {
-    return v == HOOK_DENY ? ASKED_DENIED : ASKED_ALLOWED; /* ignored: the rules say it all */
+    return v != HOOK_DENY; /* ignored: the rules say it all */
+}
+
+static const struct asked_topic *find_asked(const struct asked_packet *p, const struct hook_key *k)
+{
+    for (uint32_t i = 0; p && i < p->n; i++)
+        if (memcmp(p->topic[i].key.mac, k->mac, sizeof k->mac) == 0) return &p->topic[i];
+    return NULL;
 }
 
 enum asked session_asked(struct session *s, enum hook_action action, struct bytes topic)
@@ -54,37 +72,59 @@ enum asked session_asked(struct session *s, enum hook_action action, struct byte
 
     if (!b->answers_of_hook || !hook_cache_key(b->answers_of_hook, &text, &key))
         return ASKED_DENIED;
+    const struct asked_topic *t = find_asked(s->asked, &key);
+    if (t) return t->allowed ? ASKED_ALLOWED : ASKED_DENIED;
     const struct hook_answer *a = hook_cache_find(b->answers_of_hook, &key, &b->core->clock);
-    if (a) return asked_of(a->verdict);
-    return s->ask_failed ? asked_of((enum hook_verdict)(s->ask_failed - 1)) : ASKED_UNKNOWN;
+    if (a) return is_allowed(a->verdict) ? ASKED_ALLOWED : ASKED_DENIED;
+    return s->ask_failed ? ASKED_DENIED : ASKED_UNKNOWN;
 }
 
 /* ---- asking -----------------------------------------------------------------------------------
  */
 
-static void settle_will(struct session *s, const struct asking_hook *ask, enum asked answer)
+static bool keep_asked(struct session *s, const struct hook_key *k, bool allowed)
 {
-    if (s->will_made_s == ask->will_made_s) s->will_allowed = answer == ASKED_ALLOWED;
+    struct asked_packet *p = s->asked;
+
+    if (!p || p->n == p->cap) {
+        uint32_t n = p ? p->n : 0, cap = p ? 2 * p->cap : TOPICS_FIRST;
+        p = realloc(p, sizeof *p + cap * sizeof p->topic[0]);
+        if (!p) return false;
+        p->n = n;
+        p->cap = cap;
+        s->asked = p;
+    }
+    p->topic[p->n++] = (struct asked_topic){.key = *k, .allowed = allowed};
+    return true;
+}
+
+/* What a failure allows it allows for this topic alone: who can bring one about is to get no
+ * further by it. What it denies holds for all of the packet, so that nobody waits for each. */
+static void settle_packet(struct session *s, struct hook_question *q, bool current)
+{
+    struct hook_cache *cache = s->broker->answers_of_hook;
+    bool answered = q->answer.origin == HOOK_ANSWERED, allowed = is_allowed(q->answer.verdict);
+    struct hook_key key;
+
+    if (answered && !current) return; /* it is asked again */
+    bool known = cache && hook_cache_key(cache, &q->text, &key);
+    if (known && answered) hook_cache_put(cache, &key, &q->answer, &s->broker->core->clock);
+    known = known && (answered || allowed) && keep_asked(s, &key, allowed);
+    s->ask_failed = s->ask_failed || !known;
 }
 
 static void on_answer(struct hook_question *q)
 {
     struct asking_hook *ask = q->context;
-    struct broker *b = ask->broker;
-    struct session *s = slots_find(&b->session_ids, ask->session);
-    enum hook_verdict verdict = q->answer.verdict;
-    struct hook_key key;
+    struct session *s = ask->session;
 
-    bool kept = q->answer.origin == HOOK_ANSWERED && b->answers_of_hook &&
-                hook_cache_key(b->answers_of_hook, &q->text, &key);
-    if (kept) hook_cache_put(b->answers_of_hook, &key, &q->answer, &b->core->clock);
-    if (s && !s->dead) {
-        if (!ask->done)
-            settle_will(s, ask, asked_of(verdict));
-        else if (!kept)
-            s->ask_failed = (uint8_t)(verdict + 1);
+    if (ask->done) {
+        settle_packet(s, q, ask->reloads == s->broker->reloads);
+        ask->done(ask->context);
+    } else {
+        s->will_allowed = is_allowed(q->answer.verdict);
+        s->will_question = NULL;
     }
-    if (ask->done) ask->done(ask->context);
     free(ask);
     hook_question_free(&q);
 }
@@ -115,23 +155,31 @@ struct hook_question *session_ask(struct session *s, const struct hook_text *wha
     char address[LOGIN_ADDRESS];
     struct hook_text text = text_of(s, what->action, what->topic, address);
     const struct asking_hook how = {
-        .broker = s->broker, .session = s->id, .done = done, .context = context};
+        .session = s, .reloads = s->broker->reloads, .done = done, .context = context};
 
     return ask(s, &text, &how);
 }
 
 void session_ask_over(struct session *s)
 {
-    s->ask_failed = 0;
+    s->ask_failed = false;
+    free(s->asked);
+    s->asked = NULL;
 }
 
 void session_ask_will(struct session *s)
 {
     char address[LOGIN_ADDRESS];
-    const struct asking_hook how = {
-        .broker = s->broker, .session = s->id, .will_made_s = s->will_made_s};
+    const struct asking_hook how = {.session = s};
     struct hook_text text = text_of(s, HOOK_PUBLISH, message_topic(s->will), address);
 
+    session_unask_will(s);
+    s->will_question = ask(s, &text, &how);
+}
+
+void session_unask_will(struct session *s)
+{
+    if (s->will_question) hook_cancel(s->will_question);
+    s->will_question = NULL;
     s->will_allowed = false;
-    ask(s, &text, &how);
 }

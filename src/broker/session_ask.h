@@ -20,13 +20,17 @@ bool session_asks(const struct session *s);
 enum asked session_asked(struct session *s, enum hook_action action, struct bytes topic);
 
 /* Asks for it: `done` is called in a later turn, when it is known, with `context`. What is
- * returned may be hook_cancel()ed till then. NULL: no memory. */
+ * returned is to be hook_cancel()ed if the session is left before. NULL: no memory. */
 typedef void session_ask_done(void *context);
 struct hook_question *session_ask(struct session *s, const struct hook_text *what,
                                   session_ask_done *done, void *context);
 
-/* The packet that was asked for has been handled: failures count no longer. */
+/* The packet that was asked for has been handled, or never will be: answers that were kept for
+ * it, and failures, count no longer. */
 void session_ask_over(struct session *s);
 
 /* Asks whether the will may be published; until that is known it may not. */
 void session_ask_will(struct session *s);
+
+/* The will goes, and with it the question about it. */
+void session_unask_will(struct session *s);

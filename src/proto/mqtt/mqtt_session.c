@@ -24,6 +24,19 @@ void mqtt_set_state(struct mqtt *m, enum mqtt_state to)
     m->state = (uint8_t)to;
 }
 
+void mqtt_pause(struct mqtt *m, enum mqtt_flag why)
+{
+    m->flags |= (uint8_t)why;
+    conn_pause(m->conn);
+}
+
+void mqtt_go_on(struct mqtt *m, enum mqtt_flag why)
+{
+    m->flags &= (uint8_t)~why;
+    m->conn->last_rx_s = core_now_s(m->core->core); /* the silence was ours */
+    if (!(m->flags & (MQTT_HELD | MQTT_ASKING))) conn_resume(m->conn);
+}
+
 struct rule {
     mqtt_handler *handle; /* NULL: the packet ends the connection, for this reason */
     uint8_t reason;

@@ -21,7 +21,7 @@ static bool topic_of(struct mqtt *m, const struct mqtt_frame *f, struct bytes *t
     return true;
 }
 
-/* The first filter of a SUBSCRIBE whose right is not known. */
+/* The first filter of a SUBSCRIBE whose right is not known, of those that are not too many. */
 static bool filter_of(struct mqtt *m, const struct mqtt_frame *f, struct bytes *filter)
 {
     struct mqtt_subscribe s;
@@ -29,7 +29,8 @@ static bool filter_of(struct mqtt *m, const struct mqtt_frame *f, struct bytes *
     struct bytes group;
 
     if (mqtt_decode_subscribe(f, (enum mqtt_version)m->version, &s)) return false;
-    while (mqtt_next_filter(&s, MQTT_SUBSCRIBE, (enum mqtt_version)m->version, &one)) {
+    for (unsigned n = 0; n < m->core->options.filters_max; n++) {
+        if (!mqtt_next_filter(&s, MQTT_SUBSCRIBE, (enum mqtt_version)m->version, &one)) break;
         if (!mqtt_filter_valid(one.filter)) continue;
         *filter = one.filter;
         mqtt_filter_shared(one.filter, &group, filter);
@@ -56,6 +57,6 @@ bool mqtt_must_ask(struct mqtt *m, const struct mqtt_frame *f)
 
     if (!question_of(m, f, &q)) return false;
     if (!mqtt_login_ask(m, &q)) return false; /* unknown is denied */
-    conn_pause(m->conn);
+    mqtt_pause(m, MQTT_ASKING);
     return true;
 }

@@ -65,6 +65,7 @@ void mqtt_leave(struct mqtt *m, bool with_will, const char *why)
     char peer[SOCK_ADDR_TEXT];
 
     if (!s) return;
+    mqtt_login_unask(m);
     m->session = NULL;
     LOG(&m->core->core->log, LOG_INFO, "client_disconnected",
         F_TEXT("client", session_client_id(s)), F_STR("peer", conn_peer_text(m->conn, peer)),
@@ -136,6 +137,7 @@ void mqtt_kick(void *sink, enum kick why)
     LOG(&m->core->core->log, LOG_INFO, "client_disconnected",
         F_TEXT("client", session_client_id(m->session)),
         F_STR("peer", conn_peer_text(m->conn, peer)), F_STR("reason", mqtt_reason_text(reason)));
+    mqtt_login_unask(m);
     m->session = NULL; /* it is no longer ours to leave */
     if (m->conn->flags & CONN_CLOSING) return;
     say_disconnect(m, reason);

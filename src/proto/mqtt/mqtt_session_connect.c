@@ -133,6 +133,7 @@ int mqtt_come_in(struct mqtt *m, const struct mqtt_connect *c, struct identity *
     struct bytes id = c->client_id;
     bool present = false;
 
+    if (m->core->core->draining) return no_time_left(&m->core->options);
     if (id.n == 0) /* [MQTT-3.1.3-6] */
         id =
             bytes_of(assigned, broker_assign_client_id(m->core->broker, assigned, sizeof assigned));

@@ -26,6 +26,7 @@ enum mqtt_flag {
     MQTT_NO_PROBLEMS = 1 << 1,  /* CONNECT asked for no reason strings [MQTT-3.1.2-29] */
     MQTT_HELD = 1 << 2,         /* not read until owners have accepted more */
     MQTT_ENHANCED = 1 << 3,     /* CONNECT named an authentication method */
+    MQTT_ASKING = 1 << 4,       /* not read until somebody has answered: a login, or a right */
 };
 
 enum { MQTT_ALIAS_OUT_MAX = 64, MQTT_ALIAS_SLOTS = 128, MQTT_ALIAS_TOPIC_MAX = 512 };
@@ -98,6 +99,11 @@ typedef int mqtt_handler(struct mqtt *m, const struct mqtt_frame *f);
 
 void mqtt_set_state(struct mqtt *m, enum mqtt_state to);
 
+/* Not to be read for this reason (MQTT_HELD, MQTT_ASKING), and no longer for this one: it is read
+ * when there is none left. */
+void mqtt_pause(struct mqtt *m, enum mqtt_flag why);
+void mqtt_go_on(struct mqtt *m, enum mqtt_flag why);
+
 /* ---- mqtt_session_connect.c --------------------------------------------------------------- */
 
 mqtt_handler mqtt_on_connect;
@@ -113,6 +119,7 @@ mqtt_handler mqtt_on_auth, mqtt_on_goodbye;
 struct hook_text;
 /* Asks whether it may do this; the connection goes on being read when that is known. */
 bool mqtt_login_ask(struct mqtt *m, const struct hook_text *q);
+void mqtt_login_unask(struct mqtt *m);  /* it leaves its session: that answer is not for it */
 void mqtt_login_forget(struct mqtt *m); /* the connection goes */
 
 /* ---- mqtt_session_ask.c ------------------------------------------------------------------- */

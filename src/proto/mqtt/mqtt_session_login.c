@@ -115,8 +115,15 @@ static int say_auth(struct mqtt *m, unsigned reason, const struct login_answer *
 static int go_on(struct mqtt *m, const struct login_answer *a)
 {
     if (a->verdict == LOGIN_GOES_ON) return say_auth(m, MQTT_RC_CONTINUE_AUTHENTICATION, a);
-    conn_pause(m->conn);
+    mqtt_pause(m, MQTT_ASKING);
     return 0;
+}
+
+static void forget_answer(struct login_answer *a)
+{
+    if (a->verdict == LOGIN_GOES_ON) return; /* it is still the login's */
+    guard_drop(&a->pass, false);
+    identity_free(&a->identity);
 }
 
 static void on_answer(void *asker, const struct login_answer *told)
@@ -126,8 +133,12 @@ static void on_answer(void *asker, const struct login_answer *told)
     struct login_answer a = *told;
     bool over = a.verdict != LOGIN_GOES_ON;
 
-    conn_resume(m->conn);
     if (over) l->login = NULL;
+    if (m->conn->flags & CONN_CLOSING) { /* its end has begun: nobody comes in */
+        forget_answer(&a);
+        return;
+    }
+    mqtt_go_on(m, MQTT_ASKING);
     int bad = over ? decide_kept(m, &a) : go_on(m, &a);
     if (bad) mqtt_end(m, (unsigned)bad);
     m->core->connecting = bytes_of(NULL, 0);
@@ -139,10 +150,12 @@ static int decide_again(struct mqtt *m, struct login_answer *a)
 {
     struct bytes now = identity_user(a->identity), was = identity_user(m->session->identity);
     bool same = a->verdict == LOGIN_TAKEN && bytes_eq(now, was);
+    bool guessed = a->verdict == LOGIN_TAKEN || a->verdict == LOGIN_WRONG;
 
     identity_free(&a->identity);
-    if (!same) return MQTT_RC_NOT_AUTHORIZED; /* [MQTT-4.12.1-2] */
-    return say_auth(m, MQTT_RC_SUCCESS, a);
+    if (same) return say_auth(m, MQTT_RC_SUCCESS, a);
+    guard_drop(&m->login->pass, guessed); /* it counts as at CONNECT does */
+    return MQTT_RC_NOT_AUTHORIZED;        /* [MQTT-4.12.1-2] */
 }
 
 /* The client's AUTH in an exchange that is under way, and what comes of it. */
@@ -260,8 +273,7 @@ static void on_right(void *mqtt)
     struct mqtt *m = mqtt;
 
     m->login->question = NULL;
-    m->conn->last_rx_s = core_now_s(m->core->core); /* the silence was ours */
-    conn_resume(m->conn);
+    mqtt_go_on(m, MQTT_ASKING);
 }
 
 bool mqtt_login_ask(struct mqtt *m, const struct hook_text *q)
@@ -272,13 +284,21 @@ bool mqtt_login_ask(struct mqtt *m, const struct hook_text *q)
     return l && l->question;
 }
 
+void mqtt_login_unask(struct mqtt *m)
+{
+    struct mqtt_login *l = m->login;
+
+    if (l && l->question) hook_cancel(l->question);
+    if (l) l->question = NULL;
+}
+
 void mqtt_login_forget(struct mqtt *m)
 {
     struct mqtt_login *l = m->login;
 
     if (!l) return;
     login_cancel(&l->login);
-    if (l->question) hook_cancel(l->question);
+    mqtt_login_unask(m);
     guard_drop(&l->pass, false);
     forget_connect(l);
     free(l);

@@ -34,15 +34,7 @@ static bool is_full(const struct mqtt *m)
 void mqtt_hold_if_full(struct mqtt *m)
 {
     if (LIKELY(!is_full(m))) return;
-    m->flags |= MQTT_HELD;
-    conn_pause(m->conn);
-}
-
-static void let_go(struct mqtt *m)
-{
-    m->flags &= (uint8_t)~MQTT_HELD;
-    m->conn->last_rx_s = core_now_s(m->core->core); /* the silence was ours */
-    conn_resume(m->conn);
+    mqtt_pause(m, MQTT_HELD);
 }
 
 static unsigned refusal(int status)
@@ -99,7 +91,7 @@ void mqtt_accepted(struct session *s, uint16_t packet_id, uint8_t qos, int statu
     } else {
         taken(m, packet_id, qos);
     }
-    if (UNLIKELY(m->flags & MQTT_HELD) && !is_full(m)) let_go(m);
+    if (UNLIKELY(m->flags & MQTT_HELD) && !is_full(m)) mqtt_go_on(m, MQTT_HELD);
 }
 
 /* ---- PUBLISH ------------------------------------------------------------------------------ */
