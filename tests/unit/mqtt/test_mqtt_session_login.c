@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_mqtt_session_login.c -- CONNECT while other cores are asked whether there is room. */
 #include "broker/access/door.h"
+#include "proto/mqtt/mqtt_session_internal.h"
 #include "unit/mqtt/test_mqtt_session_rig.h"
 
 #define CONNECT_5(id) "10[ <MQTT> 05 02 0000 00 <" id "> ]"
@@ -121,6 +122,56 @@ static void the_time_limit_for_connect_goes_on_while_others_are_asked(void **sta
     }
 }
 
+static void find_state(struct conn *c, void *arg)
+{
+    *(struct mqtt **)arg = c->state;
+}
+
+static void who_waits_for_two_things_is_read_when_both_are_there(void **state)
+{
+    static const enum mqtt_flag order[][2] = {{MQTT_HELD, MQTT_ASKING}, {MQTT_ASKING, MQTT_HELD}};
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(order); i++) {
+        struct rig *r = rig_one();
+        struct mqtt *m = NULL;
+        int fd = client_online(r, 4, "c");
+        net_each(r->net[0], find_state, &m);
+        assert_non_null(m);
+        mqtt_pause(m, MQTT_HELD);
+        mqtt_pause(m, MQTT_ASKING);
+        say(r, fd, "c000");
+        mqtt_go_on(m, order[i][0]);
+        hear(r, fd, "");
+        mqtt_go_on(m, order[i][1]);
+        hear(r, fd, "d000");
+        client_gone(r, fd);
+        rig_free(r);
+    }
+}
+
+static void nobody_comes_in_whose_login_ends_while_the_broker_drains(void **state)
+{
+    (void)state;
+    char id[32];
+    unsigned waited = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        struct access_door *doors = calloc(8, sizeof *doors);
+        doors[i] = (struct access_door){.connections_max = 1, .loopback = true};
+        struct rig *r = rig_with(2, &doors[i]);
+        int fd = half_way(r, rig_name(r, "c", 0, id));
+        if (rig_count(r, C_logins) == 0) {
+            waited++;
+            r->core[0].draining = true;
+            hear_end(r, fd, "20[ 00 03 ]");
+        } else {
+            client_gone(r, fd);
+        }
+        rig_free(r);
+        free(doors);
+    }
+    assert_true(waited > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +180,8 @@ int main(void)
         cmocka_unit_test(packets_behind_connect_wait_until_it_is_answered),
         cmocka_unit_test(who_leaves_while_others_are_asked_takes_no_place),
         cmocka_unit_test(the_time_limit_for_connect_goes_on_while_others_are_asked),
+        cmocka_unit_test(who_waits_for_two_things_is_read_when_both_are_there),
+        cmocka_unit_test(nobody_comes_in_whose_login_ends_while_the_broker_drains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
