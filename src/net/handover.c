@@ -68,5 +68,6 @@ void net_on_handover(struct net *n, const struct mail *m)
     if (c && !(c->flags & CONN_CLOSING) && h->unread > 0)
         conn_feed(c, bytes_of(h->bytes, h->unread));
     if (c) transport_settle(c);
+    explicit_bzero(h->bytes, h->unread); /* there may be a password in it */
     free(h);
 }
