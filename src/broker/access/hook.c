@@ -109,7 +109,7 @@ void hook_question_free(struct hook_question **qp)
 void hook_fail(struct hook *h, struct hook_question *q, enum hook_origin origin)
 {
     /* What a client can bring about alone opens no door. */
-    bool denied = origin == HOOK_TOO_LARGE;
+    bool denied = origin == HOOK_TOO_LARGE || q->blamed;
 
     q->answer = (struct hook_answer){
         .verdict = denied ? HOOK_DENY : (enum hook_verdict)h->options.on_failure,

@@ -88,6 +88,7 @@ struct hook_question {
 
     struct hook_text text; /* owned copies */
     struct hook_answer answer;
+    bool blamed; /* the service says that the question is at fault (status 4xx) */
 
     _Atomic bool gone;          /* cancelled */
     uint64_t deadline_ns;       /* the hook's */

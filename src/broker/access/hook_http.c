@@ -162,6 +162,7 @@ bool hook_slot_judge(struct hook_slot *s, CURLcode result)
         curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
         int64_t now_s = (int64_t)(s->hook->clock.wall_ms / 1000);
         struct bytes body = bytes_of(s->response, s->nresponse);
+        s->q->blamed = status / 100 == 4;
         if (status != STATUS_OK || hook_json_read(body, now_s, a) < 0) origin = HOOK_BAD_ANSWER;
     }
     a->origin = origin;

@@ -193,8 +193,6 @@ static void answer_without_sense_is_the_configured_one(void **state)
         "HTTP/1.1 500 Oops\r\nContent-Length: 18\r\n\r\n{\"result\":\"allow\"}",
         "HTTP/1.1 201 Created\r\nContent-Length: 18\r\n\r\n{\"result\":\"allow\"}",
         "HTTP/1.1 204 None\r\n\r\n",
-        "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n",
-        "HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n",
     };
     (void)state;
     rig.options.on_failure = HOOK_IGNORE;
@@ -205,6 +203,25 @@ static void answer_without_sense_is_the_configured_one(void **state)
     }
     assert_int_equal(atomic_load(&rig.service->requests), ARRAY_LEN(bad));
     assert_int_equal(counter_read(&rig.counters, C_hook_bad_answers), ARRAY_LEN(bad));
+}
+
+/* Who can send what the service chokes on is not to come in by that. */
+static void who_is_to_blame_for_a_failure_is_denied_whatever_is_configured(void **state)
+{
+    static const char *const blame[] = {
+        "HTTP/1.1 400 No\r\nContent-Length: 18\r\n\r\n{\"result\":\"allow\"}",
+        "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n",
+    };
+    (void)state;
+    rig.options.on_failure = HOOK_ALLOW;
+    start_hook();
+    for (unsigned i = 0; i < ARRAY_LEN(blame); i++) {
+        atomic_store(&rig.service->reply, blame[i]);
+        expect(HOOK_DENY, HOOK_BAD_ANSWER);
+    }
+    atomic_store(&rig.service->reply, "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+    expect(HOOK_ALLOW, HOOK_BAD_ANSWER);
 }
 
 static void redirect_is_not_followed(void **state)
@@ -443,6 +460,7 @@ int main(void)
         TEST(connections_are_kept_and_bounded),
         TEST(bearer_token_is_sent_from_its_file),
         TEST(answer_without_sense_is_the_configured_one),
+        TEST(who_is_to_blame_for_a_failure_is_denied_whatever_is_configured),
         TEST(redirect_is_not_followed),
         TEST(broken_and_endless_answers_are_given_up),
         TEST(silent_service_costs_the_timeout_and_then_nothing),
