@@ -32,7 +32,7 @@ static enum jwt_refusal judge_time(const struct jwt_options *o, const json_t *cl
     int64_t exp = INT64_MAX, nbf = 0, iat = 0, leeway = o->leeway_s;
     int has_exp = date_of(claims, "exp", &exp);
 
-    *expires_s = exp;
+    *expires_s = has_exp > 0 ? exp + leeway : INT64_MAX; /* as long as it would let in */
     if (has_exp < 0 || date_of(claims, "nbf", &nbf) < 0 || date_of(claims, "iat", &iat) < 0)
         return JWT_REFUSED_CLAIM;
     if (!has_exp && !o->expiry_optional) return JWT_REFUSED_NO_EXPIRY;
