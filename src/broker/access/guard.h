@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* guard.h -- counts that hold for the whole broker: the connections of an address, a user or a
- * listener, how fast an address connects, how often it fails to log in.
+ * listener, how fast an address connects, how often it fails to log in. Of IPv6 a whole /64 is one
+ * address (login_places.c).
  *
  * One core keeps the count of a name, picked by the name's hash as a topic's owner is, so every
  * count has one writer. A core that lets a client in asks by errand for a pass, which holds one

@@ -52,6 +52,16 @@ static bool is_local(const uint8_t ip[16])
            memcmp(ip, loopback_4, 13) == 0;
 }
 
+/* What counts as one address: who has one of IPv6 has all of its /64, and could come from another
+ * one each time. */
+static struct bytes address_of(const struct login_claim *c)
+{
+    static const uint8_t v4[12] = {[10] = 0xFF, [11] = 0xFF};
+    bool is_v4 = memcmp(c->ip, v4, sizeof v4) == 0;
+
+    return bytes_of(c->ip, is_v4 ? 16 : 8);
+}
+
 bool login_is_watched(const struct guard_limits *g, const struct login_claim *c)
 {
     return !is_local(c->ip) && (g->address_connections || g->connect_rate || g->failures);
@@ -69,9 +79,8 @@ enum next login_ask_places(struct login *l)
                                                      c->door->connections_max, true};
     }
     if (login_is_watched(g, c)) {
-        struct bytes ip = bytes_of(c->ip, sizeof c->ip);
-        r.name[GUARD_ADDRESS] = (struct guard_name){guard_hash(l->broker, GUARD_ADDRESS, ip),
-                                                    g->address_connections, true};
+        uint64_t hash = guard_hash(l->broker, GUARD_ADDRESS, address_of(c));
+        r.name[GUARD_ADDRESS] = (struct guard_name){hash, g->address_connections, true};
     }
     return ask_guard(l, &r);
 }

@@ -27,11 +27,19 @@ struct source_answer source_known(const struct login_claim *c, enum identity_sou
 
 /* ---- certificates ------------------------------------------------------------------------- */
 
-/* A name in CONNECT must be the certificate's: two names would be one too many. */
+static bool has_certificate(const struct login_claim *c)
+{
+    return c->door && c->door->certificate_is_user && c->certificate.n > 0;
+}
+
+bool source_is_certified(const struct login_claim *c, struct bytes user)
+{
+    return !has_certificate(c) || bytes_eq(user, c->certificate);
+}
+
 static struct source_answer by_certificate(const struct login_claim *c)
 {
-    if (c->has_user && !bytes_eq(c->user, c->certificate))
-        return refuse("listeners: tls: identity");
+    if (c->has_user && !source_is_certified(c, c->user)) return refuse("listeners: tls: identity");
     return source_known(c, IDENTITY_CERTIFICATE, c->certificate);
 }
 
@@ -109,7 +117,7 @@ static struct source_answer by_password(const struct access *a, const struct log
 
 struct source_answer source_now(const struct access *a, const struct login_claim *c)
 {
-    if (c->door && c->door->certificate_is_user && c->certificate.n > 0) return by_certificate(c);
+    if (has_certificate(c)) return by_certificate(c);
     /* A name that nobody can check is no name. */
     bool says_who = c->has_user || c->has_password;
     if (says_who && access_knows_users(a)) return (struct source_answer){.verdict = SOURCE_ASKS};

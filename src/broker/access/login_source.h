@@ -27,6 +27,10 @@ struct source_answer {
 struct source_answer source_known(const struct login_claim *c, enum identity_source source,
                                   struct bytes user);
 
+/* A certificate that tells the user (if there is one, and the listener says so) must be of `user`:
+ * two names would be one too many. */
+bool source_is_certified(const struct login_claim *c, struct bytes user);
+
 /* What a token or a web service says of a client. Borrowed. */
 struct source_given {
     struct bytes user;

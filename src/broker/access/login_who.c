@@ -193,6 +193,8 @@ enum next login_exchange(struct login *l)
     enum scram_turn turn = scram_take(l->exchange, l->access->passwords, l->data, &w);
 
     if (turn == SCRAM_REFUSES) return login_refuse(l, LOGIN_WRONG, NULL);
+    if (turn == SCRAM_KNOWS && !source_is_certified(&l->claim, scram_user(l->exchange)))
+        return login_refuse(l, LOGIN_WRONG, "listeners: tls: identity");
     l->answer.nsay = wr_len(&w);
     if (turn == SCRAM_GOES_ON) {
         l->answer.verdict = LOGIN_GOES_ON;
