@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Started as root the broker becomes somebody else; and what it tells the service manager."""
 
-import fcntl
 import grp
 import os
 import pwd
@@ -9,6 +8,7 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 from lib import logline
@@ -233,6 +233,18 @@ def memory_limit_that_is_reached_stops_nobody_who_is_there(t):
 
 # ---- sockets that the service manager hands over ------------------------------------------------
 
+# Puts the descriptors of its first argument at 3, 4, ... and becomes the program that follows: the
+# manager's part of sd_listen_fds(3). A process of its own, whose descriptors nobody else uses.
+BECOME = """
+import fcntl, os, sys
+far = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 200) for fd in sys.argv[1].split(",")]
+for i, fd in enumerate(far):
+    os.dup2(fd, 3 + i)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 def hand_over(t, names, cores, settings=("listeners=systemd:mqtt",), listening=True):
     """A broker that is given listening sockets of these names, all on one port."""
     sockets = []
@@ -245,25 +257,15 @@ def hand_over(t, names, cores, settings=("listeners=systemd:mqtt",), listening=T
             s.listen(100)
         sockets.append(s)
     fds = [s.fileno() for s in sockets]
-    high = [os.dup(fd) for fd in fds] # out of the way of where they must go
-
-    def place():
-        far = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in high]
-        for i, fd in enumerate(far):
-            os.dup2(fd, 3 + i)
-
-    argv = ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", t.pinion, "serve", "--set",
+    argv = [sys.executable, "-c", BECOME, ",".join(map(str, fds)), t.pinion, "serve", "--set",
             f"cores={cores}"]
     for setting in settings:
         argv += ["--set", setting]
     log = os.path.join(t.folder, t.name("handed.log"))
     with open(log, "wb") as out:
-        process = spawn(argv, stdout=out, stderr=subprocess.STDOUT, preexec_fn=place,
-                        pass_fds=range(3, 3 + len(names)),
+        process = spawn(argv, stdout=out, stderr=subprocess.STDOUT, pass_fds=fds,
                         env={**os.environ, "LISTEN_FDS": str(len(names)),
                              "LISTEN_FDNAMES": ":".join(names)})
-    for fd in high:
-        os.close(fd)
     broker = Broker.__new__(Broker)
     broker.process, broker.port, broker.log = process, port, log
     return t.keep(broker)
