@@ -45,12 +45,12 @@ static const struct grant *make_grant(const char *form, unsigned n)
 static double one_run(const struct grant *g, struct bytes topic, unsigned checks)
 {
     unsigned allowed = 0;
-    uint64_t began = bench_now_ns();
+    uint64_t began = bench_cpu_ns(); /* others may use the CPU meanwhile */
     for (unsigned i = 0; i < checks; i++) {
         __asm__ volatile("" : "+r"(topic.p)); /* as if it were another one each time */
         allowed += grant_may(g, ACL_WRITE, topic);
     }
-    uint64_t took = bench_now_ns() - began;
+    uint64_t took = bench_cpu_ns() - began;
     if (allowed != checks) bench_die("the rule should allow");
     return (double)took / checks;
 }
