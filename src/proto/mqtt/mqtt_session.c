@@ -51,8 +51,7 @@ struct rule {
 /* [MQTT-3.1.0-1]: nothing else may come before CONNECT; on_bytes sees to it by the first byte. */
 #define ONLY_CONNECT                                                                               \
     {                                                                                              \
-        WRONG, {mqtt_on_connect, 0}, WRONG, WRONG, WRONG, WRONG, WRONG, WRONG, WRONG, WRONG,       \
-            WRONG, WRONG, WRONG, WRONG, WRONG, WRONG,                                              \
+        [0] = WRONG, [MQTT_CONNECT] = {mqtt_on_connect, 0}, [MQTT_CONNACK... MQTT_AUTH] = WRONG    \
     }
 
 static const struct rule rules[MQTT_STATES][16] = {
@@ -60,22 +59,9 @@ static const struct rule rules[MQTT_STATES][16] = {
     [MQTT_AT_HOME] = ONLY_CONNECT,
     [MQTT_LOGIN] = /* read in an exchange only [MQTT-3.1.2-30] */
     {
-        WRONG,
-        WRONG,
-        WRONG,
-        WRONG,
-        WRONG,
-        WRONG,
-        WRONG,
-        WRONG,
-        WRONG,
-        WRONG,
-        WRONG,
-        WRONG,
-        WRONG,
-        WRONG,
-        {mqtt_on_goodbye, 0},
-        {mqtt_on_auth, 0},
+        [0 ... MQTT_PINGRESP] = WRONG,
+        [MQTT_DISCONNECT] = {mqtt_on_goodbye, 0},
+        [MQTT_AUTH] = {mqtt_on_auth, 0},
     },
     [MQTT_ONLINE] =
         {
