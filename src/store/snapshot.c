@@ -162,7 +162,7 @@ static int put_end(struct store *s)
     const struct bytes body = bytes_of(list, wr_len(&w));
     int err = put(s, RECORD_END, &(struct store_put){.part = &body, .nparts = 1});
     free(list);
-    t->put_all = true;
+    t->put_all = err == 0;
     t->end_pos = store_tail(s);
     return err;
 }
@@ -188,7 +188,7 @@ int store_snapshot_start(struct store *s)
     if (t->active) return -ERR_BUSY;
     if (s->state != STORE_OPEN || !s->started || !s->o.owner.snapshot) return -ERR_STORAGE;
     t->active = t->first = true;
-    t->put_all = t->wanted = false;
+    t->put_all = t->wanted = t->doomed = false;
     t->seq = t->current + 1;
     t->base = store_tail(s);
     t->log_since = t->written = t->n = 0;
@@ -222,17 +222,16 @@ unsigned snapshot_step(struct store *s)
 
     if (!t->active && is_wanted(s)) store_snapshot_start(s);
     if (!t->active) return 0;
-    if (!t->put_all && t->n < SNAPSHOT_CHUNK) {
-        if (ask_owner(s) < 0) {
-            if (!t->writing) drop(s); /* else when the write is done: the next step asks again */
-            return 1;
-        }
-    }
+    if (!t->doomed && !t->put_all && t->n < SNAPSHOT_CHUNK) t->doomed = ask_owner(s) < 0;
     if (t->writing) return 0;
-    if (t->n >= SNAPSHOT_CHUNK || (t->put_all && t->n > 0))
+    if (t->doomed)
+        drop(s);
+    else if (t->n >= SNAPSHOT_CHUNK || (t->put_all && t->n > 0))
         write_chunk(s);
     else if (t->put_all && s->durable >= t->end_pos)
         submit(s, rename_call, on_renamed);
+    else
+        return !t->put_all; /* waits for the log, or has more to ask */
     return 1;
 }
 

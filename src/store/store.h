@@ -46,7 +46,8 @@ struct store_owner {
 
     /* Puts some state (store_snapshot_put) until `budget` bytes are used up. Called turn after
      * turn, with `first` at the beginning; returns 1 when all has been put, 0 if there is more, or
-     * an error. What changes in between may be put as it was or as it is. */
+     * an error: the snapshot is dropped, and the next call has `first` again. What changes in
+     * between may be put as it was or as it is. */
     int (*snapshot)(void *ctx, struct store *s, bool first, size_t budget);
 
     /* A STORE_KEEP record of a sparse segment: does anybody refer to it? If so, it has moved. */

@@ -73,6 +73,7 @@ struct snapshot {
 
     /* The one that is being written. */
     bool active, first, put_all, wanted;
+    bool doomed;      /* the owner or memory failed: dropped once the disk has let go of it */
     uint64_t base;    /* replay will start here */
     uint64_t end_pos; /* the log must be on disk up to here before it may count */
     uint64_t offset;  /* of the next record in the file */

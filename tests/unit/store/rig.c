@@ -97,7 +97,7 @@ int rig_open_with(struct rig *r, const struct store_replay *replay)
 {
     int err = store_dir_open(&r->dir, &r->sim->io, "data", false);
     if (err < 0) return err;
-    r->disk = disk_new_inline(&r->sim->io);
+    r->disk = r->held ? disk_new_held(&r->sim->io, r->held) : disk_new_inline(&r->sim->io);
     ASSERT(r->disk);
     uint32_t generation = r->dir.generation ? r->dir.generation : 1;
     r->options.io = &r->sim->io;

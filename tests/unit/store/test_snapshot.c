@@ -400,6 +400,135 @@ static void a_damaged_snapshot_is_refused_and_its_rest_can_be_kept(void **state)
     free(again);
 }
 
+/* ---- a snapshot counts when all that it refers to is on disk
+ * --------------------------------------------------------------------------------------- */
+
+/* Every state that this disk may be left in: the entries that come back name bodies that are
+ * there. */
+static void check_every_crash(const struct owner *o, unsigned from)
+{
+    struct owner *again = calloc(1, sizeof *again);
+    for (unsigned steps = from; steps <= o->rig.sim->nsteps; steps++) {
+        for (uint64_t seed = 0; seed < 6; seed++) {
+            owner_init(again, sim_disk_crash(o->rig.sim, steps, seed));
+            if (owner_open(again) != 0)
+                fail_msg("step %u, seed %lu: %s", steps, (unsigned long)seed,
+                         store_why(again->rig.store));
+            unsigned bad = count_bad_bodies(again);
+            if (bad) fail_msg("step %u, seed %lu: %u bodies", steps, (unsigned long)seed, bad);
+            rig_fini(&again->rig);
+        }
+    }
+    free(again);
+}
+
+static void no_snapshot_counts_before_the_log_it_refers_to_is_on_disk(void **state)
+{
+    struct owner *o = calloc(1, sizeof *o);
+    struct held_kinds held = {0};
+    (void)state;
+    owner_init(o, NULL);
+    o->rig.held = &held;
+    assert_int_equal(owner_open(o), 0);
+    for (unsigned k = 0; k < KEYS; k++) {
+        set(o, k);
+        rig_settle(&o->rig);
+    }
+    unsigned from = o->rig.sim->nsteps;
+    held.commits = true; /* a slow commit, and a snapshot that is faster */
+    set(o, 3);
+    set(o, 4);
+    assert_int_equal(store_snapshot_start(o->rig.store), 0);
+    rig_settle(&o->rig);
+    check_every_crash(o, from);
+    assert_int_equal(store_stats(o->rig.store).snapshots, 0);
+    held.commits = false;
+    rig_settle(&o->rig);
+    assert_int_equal(store_stats(o->rig.store).snapshots, 1);
+    check_every_crash(o, from);
+    rig_fini(&o->rig);
+    free(o);
+}
+
+/* ---- an owner that gives up
+ * --------------------------------------------------------------------------------------- */
+
+enum { PARTS = 8, PART_BYTES = 100000 };
+
+struct quitter {
+    struct rig rig;
+    unsigned calls, put, fail_at; /* the n-th call fails; 0: none */
+    unsigned out_of_order;        /* calls that should have had `first`, or should not */
+    bool expect_first;
+};
+
+static int quit_snapshot(void *ctx, struct store *s, bool first, size_t budget)
+{
+    static const uint8_t zeros[PART_BYTES];
+    struct quitter *q = ctx;
+    const struct bytes body = bytes_of(zeros, sizeof zeros);
+    const struct store_put p = {.type = ENTRY, .version = 1, .part = &body, .nparts = 1};
+
+    (void)budget;
+    q->out_of_order += first != q->expect_first;
+    q->expect_first = false;
+    if (first) q->put = 0;
+    if (++q->calls == q->fail_at) {
+        q->expect_first = true;
+        return -ERR_NOMEM;
+    }
+    int err = store_snapshot_put(s, &p);
+    return err < 0 ? err : ++q->put == PARTS;
+}
+
+static int count_part(void *ctx, const struct store_record *r)
+{
+    struct quitter *q = ctx;
+    q->put += r->snapshot && r->body.n == PART_BYTES;
+    return 0;
+}
+
+/* Whether a part is on its way to the disk when the owner fails, or none is. */
+static void quit_at(unsigned fail_at, bool slow)
+{
+    struct quitter q = {.fail_at = fail_at, .expect_first = true}, again = {.calls = 0};
+    struct held_kinds held = {.calls = slow};
+
+    rig_init(&q.rig, NULL);
+    q.rig.held = &held;
+    q.rig.options.owner = (struct store_owner){.ctx = &q, .snapshot = quit_snapshot};
+    assert_int_equal(rig_open(&q.rig), 0);
+    store_start(q.rig.store);
+    assert_int_equal(store_snapshot_start(q.rig.store), 0);
+    for (unsigned turn = 0; turn < 2 * PARTS; turn++)
+        store_commit(q.rig.store);
+    held.calls = false;
+    rig_settle(&q.rig);
+    assert_int_equal(q.calls, fail_at); /* it isn't asked any more */
+    assert_int_equal(store_stats(q.rig.store).snapshots, 0);
+    assert_int_equal(store_stats(q.rig.store).snapshots_failed, 1);
+    q.rig.clock.now_ns += 20 * NS_PER_S;
+    rig_settle(&q.rig);
+    assert_int_equal(q.out_of_order, 0);
+    assert_int_equal(store_stats(q.rig.store).snapshots, 1);
+
+    rig_init(&again.rig, sim_disk_crash(q.rig.sim, q.rig.sim->nsteps, 0));
+    assert_int_equal(
+        rig_open_with(&again.rig, &(struct store_replay){.ctx = &again, .record = count_part}), 0);
+    assert_int_equal(again.put, PARTS);
+    rig_fini(&again.rig);
+    rig_fini(&q.rig);
+}
+
+static void a_snapshot_that_its_owner_gives_up_is_begun_again_from_the_first(void **state)
+{
+    (void)state;
+    for (unsigned fail_at = 1; fail_at <= PARTS; fail_at++) {
+        quit_at(fail_at, false);
+        if (fail_at < 6) quit_at(fail_at, true); /* more are not asked for in the meantime */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +538,8 @@ int main(void)
         cmocka_unit_test(after_a_crash_at_any_step_no_durable_value_is_lost),
         cmocka_unit_test(a_snapshot_that_fails_is_dropped_and_harms_nothing),
         cmocka_unit_test(a_damaged_snapshot_is_refused_and_its_rest_can_be_kept),
+        cmocka_unit_test(no_snapshot_counts_before_the_log_it_refers_to_is_on_disk),
+        cmocka_unit_test(a_snapshot_that_its_owner_gives_up_is_begun_again_from_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
