@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* disk_uring_linux.c -- see disk_uring.h. A completion carries the address of its operation; that
- * of a sync has the lowest bit set. */
+ * of a sync has the lowest bit set; that of an introduction is 0. */
 #include <errno.h>
 #include <liburing.h>
 #include <stdio.h>
@@ -23,6 +23,16 @@ struct disk_uring {
     bool has_cpus, set_up;
 };
 
+/* To the kernel a thread has workers, and CPUs for them, once it has submitted something. */
+static void introduce_thread(struct disk_uring *x)
+{
+    struct io_uring_sqe *nothing = io_uring_get_sqe(&x->ring);
+    io_uring_prep_nop(nothing);
+    io_uring_sqe_set_data64(nothing, 0);
+    x->in_ring++;
+    io_uring_submit(&x->ring); /* or it goes with what comes next */
+}
+
 /* The kernel keeps these per thread, so the core's own thread must ask, not the one that starts it.
  * Best effort: without them it works, less quietly. */
 static void limit_workers(struct disk_uring *x)
@@ -31,6 +41,7 @@ static void limit_workers(struct disk_uring *x)
     cpu_set_t mask[CPU_MAX / CPU_SETSIZE + 1];
 
     x->set_up = true;
+    introduce_thread(x);
     io_uring_register_iowq_max_workers(&x->ring, workers);
     if (!x->has_cpus) return;
     memset(mask, 0, sizeof mask);
@@ -121,9 +132,11 @@ static unsigned reap(struct disk_uring *x)
     while (io_uring_peek_cqe(&x->ring, &cqe) == 0) {
         uint64_t tag = io_uring_cqe_get_data64(cqe);
         struct disk_op *op = (struct disk_op *)(uintptr_t)(tag & ~(uint64_t)IS_SYNC);
-        on_completion(op, tag & IS_SYNC, cqe->res);
+        int result = cqe->res;
         io_uring_cqe_seen(&x->ring, cqe);
         x->in_ring--;
+        if (!op) continue;
+        on_completion(op, tag & IS_SYNC, result);
         if (--op->answers_due > 0) continue;
         if (is_short_read(op) && x->helpers->ops->submit(x->helpers, op) == 0) continue;
         disk_done(op);

@@ -12,7 +12,7 @@
 enum { RIG_SEEN = 4096, RIG_SEGMENT = 4096, RIG_FOUND = 64, RIG_TYPE = 7 };
 
 struct rig {
-    struct sim_disk *sim; /* owned, unless borrowed */
+    struct sim_disk *sim;          /* owned, unless borrowed */
     const struct held_kinds *held; /* NULL: the disk does at once what it is given */
     struct disk *disk;
     struct store_dir dir;
