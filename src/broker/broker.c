@@ -176,20 +176,34 @@ static int publish_to_owner(struct broker *b, struct message *m, struct mail mai
 }
 
 /* The refusal waits for its turn among the acceptances: answers leave in order. */
-static int refuse(struct session *from, uint16_t packet_id, uint8_t qos)
+static int refuse(struct session *from, uint16_t packet_id, uint8_t qos, int why)
 {
-    if (qos == 0) return -ERR_DENIED;
+    if (qos == 0) return why;
     int number = accept_await(from, packet_id, qos);
     if (number < 0) return number;
-    accept_settle(from, (uint16_t)number, -ERR_DENIED);
+    accept_settle(from, (uint16_t)number, why);
     return 0;
+}
+
+/* At limits.memory nothing is taken but what deletes: that frees memory. */
+static bool no_room_for(const struct broker *b, const struct publication *p)
+{
+    return core_memory_full(b->core) && !(p->retain && p->payload.n == 0);
+}
+
+static int refuse_for_memory(struct session *from, uint16_t packet_id, uint8_t qos)
+{
+    count(&from->broker->core->counters, qos ? C_limited_memory : C_dropped_memory);
+    return refuse(from, packet_id, qos, -ERR_FULL);
 }
 
 int broker_publish(struct session *from, const struct publication *p, uint16_t packet_id,
                    uint32_t account, uint32_t *mailed)
 {
     struct broker *b = from->broker;
-    if (UNLIKELY(!session_may_publish(from, p->topic))) return refuse(from, packet_id, p->qos);
+    if (UNLIKELY(!session_may_publish(from, p->topic)))
+        return refuse(from, packet_id, p->qos, -ERR_DENIED);
+    if (no_room_for(b, p)) return refuse_for_memory(from, packet_id, p->qos);
     struct message *m = message_new(b->core, p, from->id);
     if (!m) return -ERR_NOMEM;
 

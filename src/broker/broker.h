@@ -91,7 +91,8 @@ const struct broker_options *broker_options(const struct broker *b);
 /* Publishes for `from`. At QoS 0 `packet_id` is 0; above, ops->accepted tells later (or
  * at once) what became of it, and the message counts against receive_max till then.
  * 0, -ERR_NOMEM, -ERR_FULL (too many unaccepted: the caller should have paused),
- * -ERR_DENIED (the session may not write the topic; above QoS 0 ops->accepted tells).
+ * -ERR_DENIED (the session may not write the topic; above QoS 0 ops->accepted tells); at
+ * limits.memory -ERR_FULL at QoS 0, and above it ops->accepted tells.
  * `*mailed` grows by the bytes that wait in a mesh outbox (see conn_charge); `account` is
  * the connection's. */
 int broker_publish(struct session *from, const struct publication *p, uint16_t packet_id,

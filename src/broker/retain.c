@@ -175,6 +175,7 @@ int retain_set(struct retain *r, struct message *m)
         if (n) retain_drop(r, n);
         return 0;
     }
+    if (core_memory_full(r->core)) return -ERR_FULL;
     return n ? replace(r, n, m) : insert(r, m);
 }
 

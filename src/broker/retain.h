@@ -70,7 +70,7 @@ int retain_init(struct retain *r, struct core *c, uint64_t seed, struct retain_l
 void retain_fini(struct retain *r);
 
 /* Keeps `m` (message_keep) as its topic's retained message; an empty payload clears
- * it [MQTT-3.3.1-6]. 0, -ERR_FULL at a limit (the old one stays), -ERR_NOMEM. */
+ * it [MQTT-3.3.1-6]. 0, -ERR_FULL at a limit, limits.memory too (the old one stays), -ERR_NOMEM. */
 int retain_set(struct retain *r, struct message *m);
 
 /* The retained message of exactly this topic, not expired, or NULL. Borrows. */

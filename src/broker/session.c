@@ -204,7 +204,7 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
     uint64_t hash = hash_pair(name_hash(b->seed, a->client_id), a->tenant);
     struct session *s = resume_old(session_find(b, a->tenant, a->client_id), a);
     *present = s != NULL;
-    if (!s && b->nsessions >= b->options.sessions_max) {
+    if (!s && (b->nsessions >= b->options.sessions_max || core_memory_full(b->core))) {
         *err = -ERR_FULL;
         return NULL;
     }

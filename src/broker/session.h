@@ -196,7 +196,8 @@ struct attach {
 };
 
 /* Makes or resumes the session. An older connection is kicked first. *present says
- * whether there was state. NULL with *err -ERR_FULL (sessions) or -ERR_NOMEM. Nothing is
+ * whether there was state. NULL with *err -ERR_FULL (sessions; at limits.memory a client may only
+ * come back to one that there is, to take what waits) or -ERR_NOMEM. Nothing is
  * delivered before session_pump(), so that CONNACK can go first. */
 struct session *session_attach(struct broker *b, const struct attach *a, bool *present, int *err);
 

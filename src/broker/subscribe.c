@@ -172,6 +172,18 @@ static void set_options(struct sub *sub, const struct sub_request *r)
     sub->session->broker->local.generation++;
 }
 
+/* May the session have one subscription more? */
+static int refuse_new(const struct session *s)
+{
+    struct broker *b = s->broker;
+
+    if (core_memory_full(b->core)) {
+        count(&b->core->counters, C_limited_memory);
+        return -ERR_FULL;
+    }
+    return s->nsubs < b->options.subscriptions_max ? 0 : -ERR_FULL;
+}
+
 int broker_subscribe(struct session *s, const struct sub_request *r, struct sub_batch *batch)
 {
     struct broker *b = s->broker;
@@ -182,7 +194,8 @@ int broker_subscribe(struct session *s, const struct sub_request *r, struct sub_
     struct sub *sub = f ? sub_find(f, s) : NULL;
     bool fresh = !sub;
     if (fresh) {
-        if (s->nsubs >= b->options.subscriptions_max) return -ERR_FULL;
+        int full = refuse_new(s);
+        if (full < 0) return full;
         sub = subscribe_new(s, r, filter_at);
         if (!sub) return -ERR_NOMEM;
         if (sub->filter->group) group_join(sub);

@@ -24,6 +24,7 @@ int core_init(struct core *c, const struct core_options *o)
     c->cores = o->cores;
     c->idle = o->idle;
     c->helpers = o->helpers;
+    c->memory = o->memory;
     c->again = true; /* the first turn looks before it sleeps */
     c->mesh = mesh_port_at(o->mesh, o->id);
     wheel_init(&c->wheel, clock_s(&c->clock));
@@ -149,6 +150,7 @@ unsigned core_turn(struct core *c)
     unsigned work = 0;
 
     wait_and_tick(c);
+    if (UNLIKELY(memory_is_due(c))) memory_watch(c);
     work += reactor_dispatch(c->reactor);                    /* bytes in, decoded, to the broker */
     work += mesh_take(c->mesh);                              /* mail from other cores */
     work += c->helpers ? helper_take(c->helpers, c->id) : 0; /* blocking work that is done */

@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "core/counters.h"
 #include "core/helper.h"
+#include "core/memory.h"
 #include "core/mesh.h"
 #include "core/pool.h"
 #include "core/reactor.h"
@@ -60,8 +61,10 @@ struct core {
     uint64_t refused_seen; /* of the pool */
     struct turn_times times;
     uint32_t refused_due_s; /* when the log may tell of it again */
-    bool draining;          /* the broker ends soon: no new clients, and /readyz says so */
-    _Atomic bool stop;      /* set by any thread, then mesh_ring() */
+    struct memory *memory;  /* of the process, shared by all cores; may be NULL */
+    struct memory_look memory_look;
+    bool draining;     /* the broker ends soon: no new clients, and /readyz says so */
+    _Atomic bool stop; /* set by any thread, then mesh_ring() */
     struct watch bell;
     struct wheel wheel;
     struct rng rng;
@@ -75,6 +78,7 @@ struct core_options {
     struct mesh *mesh;
     struct pool **pools; /* `cores` entries, shared; ours is made here */
     struct helpers *helpers;
+    struct memory *memory; /* NULL: nobody watches it */
     uint64_t seed;
     struct log_options log;
 };
@@ -108,4 +112,10 @@ static inline uint64_t core_longest_turn_ns(const struct core *c)
 static inline uint32_t core_now_s(const struct core *c)
 {
     return clock_s(&c->clock);
+}
+
+/* Has the process reached limits.memory? Then nothing new is taken: no session, no message. */
+static inline bool core_memory_full(const struct core *c)
+{
+    return UNLIKELY(c->memory_look.full);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cpu_cgroup.c -- how many CPUs the control groups of this process leave it.
+/* cpu_cgroup.c -- how many CPUs, and how much memory, the control groups of this process leave it.
  *
  * /proc/self/cgroup names our group. A container may see only a part of the
  * tree, so the group's own directory can be missing: we look there and in every
@@ -98,36 +98,78 @@ static unsigned smallest_above(const char *root, const char *mount, const char *
     }
 }
 
-/* Is "cpu" in the comma-separated list of controllers? */
-static bool has_cpu(const char *controllers)
+/* Whole MiB in a file of bytes; 0 for "max". */
+static unsigned memory_in(const char *root, const char *dir, const char *file)
 {
+    char path[PATH_MAX], text[64];
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, file) >= sizeof path) return 0;
+    if (cpu_read_file(root, path, text, sizeof text) < 0) return 0;
+    const char *at = text;
+    long long mib = number(&at) / (1 << 20);
+    return mib > 0 && mib < UINT_MAX ? (unsigned)mib : 0;
+}
+
+static unsigned memory_v2(const char *root, const char *dir)
+{
+    return memory_in(root, dir, "memory.max");
+}
+
+static unsigned memory_v1(const char *root, const char *dir)
+{
+    return memory_in(root, dir, "memory.limit_in_bytes");
+}
+
+/* What is looked for, in each version. */
+struct resource {
+    const char *controller, *mount_v1;
+    unsigned (*v1)(const char *root, const char *dir);
+    unsigned (*v2)(const char *root, const char *dir);
+};
+
+static const struct resource cpu = {"cpu", "/sys/fs/cgroup/cpu", quota_v1, quota_v2};
+static const struct resource memory = {"memory", "/sys/fs/cgroup/memory", memory_v1, memory_v2};
+
+/* Is it in the comma-separated list of controllers? */
+static bool has_controller(const char *controllers, const char *name)
+{
+    size_t n = strlen(name);
     for (const char *c = controllers; c; c = strchr(c, ',')) {
         if (*c == ',') c++;
-        if (strncmp(c, "cpu", 3) == 0 && (c[3] == ',' || c[3] == '\0')) return true;
+        if (strncmp(c, name, n) == 0 && (c[n] == ',' || c[n] == '\0')) return true;
     }
     return false;
 }
 
 /* One line, "id:controllers:group"; version 2 has no controllers there. */
-static unsigned quota_of_line(const char *root, char *line)
+static unsigned quota_of_line(const char *root, char *line, const struct resource *of)
 {
     char *controllers = strchr(line, ':');
     char *group = controllers ? strchr(controllers + 1, ':') : NULL;
     if (!group) return 0;
     *group++ = '\0';
     controllers++;
-    if (!*controllers) return smallest_above(root, "/sys/fs/cgroup", group, quota_v2);
-    if (!has_cpu(controllers)) return 0;
-    return smallest_above(root, "/sys/fs/cgroup/cpu", group, quota_v1);
+    if (!*controllers) return smallest_above(root, "/sys/fs/cgroup", group, of->v2);
+    if (!has_controller(controllers, of->controller)) return 0;
+    return smallest_above(root, of->mount_v1, group, of->v1);
+}
+
+static unsigned smallest(const char *root, const struct resource *of)
+{
+    char text[8192];
+    unsigned least = 0;
+    if (cpu_read_file(root, "/proc/self/cgroup", text, sizeof text) < 0) return 0;
+    char *save = NULL;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        least = smaller(least, quota_of_line(root, line, of));
+    return least;
 }
 
 unsigned cgroup_cpus(const char *root)
 {
-    char text[8192];
-    unsigned cpus = 0;
-    if (cpu_read_file(root, "/proc/self/cgroup", text, sizeof text) < 0) return 0;
-    char *save = NULL;
-    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-        cpus = smaller(cpus, quota_of_line(root, line));
-    return cpus;
+    return smallest(root, &cpu);
+}
+
+unsigned cgroup_memory_mib(const char *root)
+{
+    return smallest(root, &memory);
 }

@@ -21,5 +21,8 @@ unsigned cgroup_parse_cpu_max(const char *text);
  * CPUs; 0 if there is none. Files are looked for below `root`, "" but in tests. */
 unsigned cgroup_cpus(const char *root);
 
+/* The same for memory, in whole MiB. */
+unsigned cgroup_memory_mib(const char *root);
+
 /* The first `n`-1 bytes of the file `root``path`, as a string. -ERR_ABSENT. */
 int cpu_read_file(const char *root, const char *path, char *out, size_t n);

@@ -57,6 +57,8 @@ struct pool {
     /* Own core. */
     struct class classes[POOL_CLASSES];
     size_t used, max;
+    size_t big, slab;     /* of `used`: in big blocks; and what all slabs hold */
+    _Atomic size_t spare; /* as told; other cores read it */
     uint64_t refused;
     struct slab *slabs;
     struct big *bigs;
@@ -134,6 +136,7 @@ static void *alloc_big(struct pool *p, size_t n)
     b->link = &p->bigs;
     p->bigs = b;
     p->used += n;
+    p->big += n;
     return b + 1;
 }
 
@@ -143,6 +146,7 @@ static void free_big(struct pool *p, void *block, size_t n)
     *b->link = b->next;
     if (b->next) b->next->link = b->link;
     p->used -= n;
+    p->big -= n;
     free(b);
 }
 
@@ -156,6 +160,7 @@ static bool add_slab(struct pool *p, struct class *c, size_t block_bytes)
     if (!s) return false;
     s->next = p->slabs;
     p->slabs = s;
+    p->slab += blocks * block_bytes;
     c->fresh = (uint8_t *)s + SLAB_HEAD;
     c->fresh_blocks = (uint32_t)blocks;
     if (c->slab_bytes < SLAB_MAX) c->slab_bytes *= 2;
@@ -274,6 +279,25 @@ uint64_t pool_refused(const struct pool *p)
 size_t pool_bytes_used(const struct pool *p)
 {
     return p->used;
+}
+
+size_t pool_bytes_spare(const struct pool *p)
+{
+    return p->slab - (p->used - p->big);
+}
+
+void pool_tell_spare(struct pool *p)
+{
+    atomic_store_explicit(&p->spare, pool_bytes_spare(p), memory_order_relaxed);
+}
+
+size_t pool_told_spare(const struct pool *p)
+{
+    size_t spare = 0;
+
+    for (unsigned i = 0; i < p->cores; i++)
+        spare += atomic_load_explicit(&p->homes[i]->spare, memory_order_relaxed);
+    return spare;
 }
 
 void pool_set_max(struct pool *p, size_t bytes)

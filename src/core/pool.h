@@ -46,5 +46,12 @@ unsigned pool_take_home(struct pool *p, pool_home_fn *fn, void *ctx);
 
 /* Bytes handed out and not yet freed (size classes, not what was asked). */
 size_t pool_bytes_used(const struct pool *p);
+
+/* Bytes that the pool has from malloc and nobody has from the pool: it keeps them for the next who
+ * asks. pool_tell_spare tells the other cores how many there are, and pool_told_spare is what all
+ * pools together have told last. */
+size_t pool_bytes_spare(const struct pool *p);
+void pool_tell_spare(struct pool *p);
+size_t pool_told_spare(const struct pool *p);
 uint64_t pool_refused(const struct pool *p);     /* how often pool_alloc gave nothing */
 void pool_set_max(struct pool *p, size_t bytes); /* 0: no maximum */

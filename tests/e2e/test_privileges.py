@@ -214,23 +214,6 @@ def try_open(t, broker):
         return None
 
 
-@claim(cores=(0,))
-def memory_limit_that_is_reached_stops_nobody_who_is_there(t):
-    path = os.path.join(t.folder, t.name("small.log"))
-    broker = serve(t, "limits.memory=8 MiB", f"log.file={path}", cores=1)
-    pub = Client(t, "pub", broker=broker).open()
-    for i in range(200): # retained: 20 MB
-        pub.publish(f"keep/{i}", b"x" * 100_000, 0, retain=True)
-    eventually("the log says so", lambda: [
-        line for line in logline.read(path) if line["event"] == "memory_refused"])
-    sub = Client(t, "sub", broker=broker).open()
-    sub.subscribe("y", 1)
-    for i in range(200):
-        pub.paho.publish(f"keep/{i}", b"", 0, True)
-    eventually("it serves on", lambda: pub.paho.publish("y", b"z", 0) and sub.heard)
-    same("status", broker.terminate()[0], 0)
-
-
 # ---- sockets that the service manager hands over ------------------------------------------------
 
 # Puts the descriptors of its first argument at 3, 4, ... and becomes the program that follows: the

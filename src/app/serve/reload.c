@@ -95,7 +95,8 @@ static void put_in_force(struct core_modules *m, const struct options *o)
     log.fd = c->log.how.fd;
     c->log.how = log;
     if (!atomic_load_explicit(&c->stop, memory_order_relaxed)) c->idle = o->idle;
-    pool_set_max(c->pool, (size_t)(o->memory_max / m->serve->plan.cores));
+    pool_set_max(c->pool, serve_pool_max(m->serve));
+    c->memory_look.due_s = 0;
     broker_set_options(m->broker, &o->broker);
     net_set_options(m->net, &o->net);
     if (mqtt_core_set_options(m->mqtt, &o->mqtt, o->net.out_bytes_max) < 0)
@@ -138,6 +139,7 @@ static void switch_all(struct serve *s, struct reading *r)
     s->log.how = log;
     serve_tls_take(s, r->tls);
     if (r->tokens) admin_set_tokens(&s->admin, r->tokens);
+    serve_memory_limit(s, &r->settings->options);
     switch_cores(s, r->settings);
 }
 

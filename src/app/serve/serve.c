@@ -131,6 +131,7 @@ int serve_start(struct serve *s, const struct options *o, int log_fd, char *erro
 
     int err = privileges_find(&who, o->user, error, OPTIONS_ERROR);
     if (err == 0) err = cpu_plan_make(&s->plan, o->cores, o->pin, error);
+    serve_memory_limit(s, o);
     if (err == 0) err = make_shared(s, o, error);
     if (err == 0) err = check_ports(s, error);
     while (err == 0 && s->started < s->plan.cores)

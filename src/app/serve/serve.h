@@ -68,6 +68,7 @@ struct serve {
     struct mesh *mesh;
     struct helpers *helpers;
     struct pool *pools[CPU_CORES_MAX];
+    struct memory memory;
     mail_fn *handlers[BROKER_MAIL_KINDS];
     struct listener listener[NET_LISTENERS_MAX];
     struct sock_file file[NET_LISTENERS_MAX];   /* of listeners that are one */
@@ -186,6 +187,14 @@ int serve_admin_make(struct serve *s, char *error);
 
 /* Reads the tokens anew, for admin_set_tokens(); none, if no listener needs them. The same. */
 int serve_admin_read(const struct serve *s, struct admin_tokens **tokens, char *error);
+
+/* ---- serve_memory.c ------------------------------------------------------------------------ */
+
+/* Sets what the process may have: limits.memory, or what that means if it is 0. */
+void serve_memory_limit(struct serve *s, const struct options *o);
+
+/* The most that one core's pool may have of it. */
+size_t serve_pool_max(const struct serve *s);
 
 /* ---- serve_access.c -----------------------------------------------------------------------------
  */

@@ -71,13 +71,14 @@ static int start_core(struct core_modules *m)
         .mesh = s->mesh,
         .pools = s->pools,
         .helpers = s->helpers,
+        .memory = &s->memory,
         .seed = s->seed,
         .log = s->log.how,
     };
     int err = core_init(&m->core, &co);
     if (err < 0) return refuse(m, err, "can't start");
     m->core.modules = m;
-    pool_set_max(m->core.pool, (size_t)(o->memory_max / s->plan.cores));
+    pool_set_max(m->core.pool, serve_pool_max(s));
     return 0;
 }
 

@@ -90,6 +90,18 @@ static struct publication will_of(struct mqtt *m, const struct mqtt_will *w)
     return p;
 }
 
+/* A client that finds no room is told, and the log names the setting. */
+static int no_room(struct mqtt *m)
+{
+    struct mqtt_core *core = m->core;
+    bool memory = core_memory_full(core->core);
+
+    if (memory) count(&core->core->counters, C_refused_memory);
+    core->why = err_text(memory ? -ERR_NOMEM : -ERR_FULL);
+    core->setting = memory ? "limits.memory" : "limits.sessions";
+    return MQTT_RC_QUOTA_EXCEEDED;
+}
+
 static int attach(struct mqtt *m, const struct mqtt_connect *c, struct bytes client_id,
                   struct identity *who, bool *present)
 {
@@ -113,7 +125,7 @@ static int attach(struct mqtt *m, const struct mqtt_connect *c, struct bytes cli
     }
     m->session = session_attach(m->core->broker, &a, present, &err);
     if (m->session) return 0;
-    return err == -ERR_FULL ? MQTT_RC_QUOTA_EXCEEDED : MQTT_RC_SERVER_UNAVAILABLE;
+    return err == -ERR_FULL ? no_room(m) : MQTT_RC_SERVER_UNAVAILABLE;
 }
 
 static void log_connected(const struct mqtt *m, bool present)

@@ -252,6 +252,36 @@ static void quota_is_found_wherever_the_groups_lie(void **state)
     }
 }
 
+static void memory_of_the_groups_is_found_in_both_versions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file[3][2];
+        unsigned mib;
+    } ROW[] = {
+        {{{NULL}}, 0},
+        {{{"/proc/self/cgroup", "0::/a/b\n"},
+          {"/sys/fs/cgroup/a/b/memory.max", "max\n"},
+          {"/sys/fs/cgroup/a/memory.max", "1073741824\n"}},
+         1024},
+        {{{"/proc/self/cgroup", "7:memory:/x\n4:cpu:/x\n"},
+          {"/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "268435456\n"}},
+         256},
+        {{{"/proc/self/cgroup", "7:memory:/x\n"}, /* as version 1 says "none" */
+          {"/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "9223372036854771712\n"}},
+         0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ROW); i++) {
+        char root[] = "/tmp/pinion-cpu-XXXXXX", remove[64];
+        assert_non_null(mkdtemp(root));
+        for (size_t k = 0; k < 3 && ROW[i].file[k][0]; k++)
+            write_file(root, ROW[i].file[k][0], ROW[i].file[k][1]);
+        assert_int_equal(cgroup_memory_mib(root), ROW[i].mib);
+        snprintf(remove, sizeof remove, "rm -r %s", root);
+        assert_int_equal(system(remove), 0);
+    }
+}
+
 /* ---- this machine ----------------------------------------------------------- */
 
 static void plan_for_this_machine_uses_only_cpus_that_can_be_pinned_to(void **state)
@@ -299,6 +329,7 @@ int main(void)
         cmocka_unit_test(plan_text_is_cut_at_whole_items),
         cmocka_unit_test(quota_is_rounded_up_to_whole_cpus),
         cmocka_unit_test(quota_is_found_wherever_the_groups_lie),
+        cmocka_unit_test(memory_of_the_groups_is_found_in_both_versions),
         cmocka_unit_test(plan_for_this_machine_uses_only_cpus_that_can_be_pinned_to),
         cmocka_unit_test(cpu_that_is_not_there_is_refused),
     };
