@@ -54,6 +54,7 @@ void broker_free(struct broker **bp)
     }
     deliver_fini(b);
     slots_fini(&b->session_ids);
+    allowances_fini(&b->allowances);
     table_fini(&b->subs);
     table_fini(&b->sessions);
     interest_fini(b);

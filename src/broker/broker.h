@@ -12,6 +12,7 @@
 
 #include "broker/access/access.h"
 #include "broker/access/guard.h"
+#include "broker/allowance.h"
 #include "broker/retain.h"
 #include "broker/session.h"
 
@@ -28,7 +29,8 @@ struct broker_options {
     uint32_t expiry_max_s; /* longest session expiry that is granted */
     uint32_t match_cache;  /* slots of the result caches, a power of two */
     struct guard_limits guard;
-    uint32_t password_cache_s; /* a password that was right is not hashed again for so long */
+    struct allowance_limits rates; /* per client; all 0: none */
+    uint32_t password_cache_s;     /* a password that was right is not hashed again for so long */
 };
 
 #define BROKER_OPTIONS_DEFAULT                                                                     \

@@ -137,8 +137,9 @@ struct broker {
     struct hook_cache *answers_of_hook; /* NULL until one was asked */
 
     /* home */
-    struct table sessions;    /* by hash of tenant and client id */
-    struct slots session_ids; /* dead ones too, while mail may name them */
+    struct table sessions;        /* by hash of tenant and client id */
+    struct allowances allowances; /* of clients, if there are rates */
+    struct slots session_ids;     /* dead ones too, while mail may name them */
     uint32_t nsessions;
     struct table subs; /* struct sub, by hash of session and filter */
     struct asking *askings;

@@ -99,6 +99,8 @@ void session_end(struct session *s)
     s->ops = NULL;
     identity_free(&s->identity);
     grant_free(&s->grant);
+    if (s->allowance) allowance_let_go(&b->allowances, s->allowance, core_now_s(b->core));
+    s->allowance = NULL;
     session_slot_release(s);
 }
 
@@ -199,6 +201,16 @@ static void arm_end_of_identity(struct session *s)
         wheel_arm(&s->broker->core->wheel, &s->timer, core_now_s(c) + (uint32_t)left_s);
 }
 
+/* Whoever comes while there are rates keeps to them. */
+static int hold_allowance(struct session *s)
+{
+    struct broker *b = s->broker;
+
+    if (s->allowance || !allowance_wanted(&b->options.rates)) return 0;
+    s->allowance = allowance_hold(&b->allowances, s->hash);
+    return s->allowance ? 0 : -ERR_NOMEM;
+}
+
 struct session *session_attach(struct broker *b, const struct attach *a, bool *present, int *err)
 {
     uint64_t hash = hash_pair(name_hash(b->seed, a->client_id), a->tenant);
@@ -209,7 +221,7 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
         return NULL;
     }
     if (!s) s = session_make(b, a, hash);
-    if (!s || set_will(s, a) < 0) {
+    if (!s || set_will(s, a) < 0 || hold_allowance(s) < 0) {
         if (s)
             lapse(s, *present ? s->expiry_s : 0); /* what there was goes on without a connection */
         *err = -ERR_NOMEM;

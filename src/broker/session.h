@@ -19,6 +19,7 @@
 #include "broker/message.h"
 #include "core/wheel.h"
 
+struct allowance;
 struct broker;
 struct grant;
 struct session;
@@ -149,6 +150,8 @@ struct session {
     struct identity *identity;      /* who it is; NULL: anonymous, and no matter from where */
     const struct access_door *door; /* by which its client came last; NULL: none, as in tests */
     const struct grant *grant;      /* what it may read and write; NULL: everything */
+
+    struct allowance *allowance; /* what it has used of its rates; NULL: there are none */
 
     struct hook_question *will_question; /* about `will`; NULL: none is under way */
     struct asked_packet *asked;          /* answers for the packet that waits; NULL: none */

@@ -98,6 +98,7 @@ struct conn *conn_new(struct net *n, const struct conn_origin *o, int *err)
     if (*err < 0) goto refused;
 
     count(&n->core->counters, C_connections);
+    stranger_add(c);
     if (transport) transport_start(transport, c);
     if (!transport || !transport->proxy) conn_begin(c, o->moved, o->note);
     *err = 0;
@@ -158,6 +159,7 @@ void conn_close(struct conn *c, int why)
 {
     if (c->flags & CONN_CLOSING) return;
     c->flags |= CONN_CLOSING;
+    conn_known(c); /* nobody has to make room for it any more */
     if ((c->out.bytes > 0 || c->transport) && last_words_allowed(why)) c->flags |= CONN_LAST_WORDS;
     c->close_why = (int16_t)why;
     outq_seal(&c->out);

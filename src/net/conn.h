@@ -73,6 +73,8 @@ struct conn {
 
     uint32_t drain_at; /* the protocol wants on_drain earlier (conn_drain_at); 0: it does not */
 
+    uint32_t older, newer; /* rows of its neighbours among the strangers; 0: none */
+
     uint32_t id;   /* number on this core, also the mesh account; never 0 */
     uint32_t debt; /* bytes of ours that wait in mesh outboxes */
     uint32_t last_rx_s;
@@ -96,6 +98,7 @@ enum conn_flag {
     CONN_LAST_WORDS = 1 << 7, /* closing, but output still goes first */
     CONN_IN_BYTES = 1 << 8,   /* on_bytes is on the stack */
     CONN_OPEN = 1 << 9,       /* on_open succeeded; on_close is owed */
+    CONN_STRANGER = 1 << 10,  /* the protocol has not called conn_known() */
 };
 
 /* ---- output ------------------------------------------------------------------ */
@@ -144,6 +147,9 @@ size_t conn_drain_at(const struct conn *c);
  * out-queue is offered to the socket once more (an error answer goes out), then
  * closed. Harmless if it is closing already. */
 void conn_close(struct conn *c, int why);
+
+/* The protocol knows who it is. Until then it may be closed to make room for others. */
+void conn_known(struct conn *c);
 
 /* Stops reading; reads again, and hands over what is unread this turn or the next. */
 void conn_pause(struct conn *c);

@@ -13,11 +13,18 @@
 
 enum { IN_CAP_MIN = 64, IN_MAX_MAX = 1 << 30 };
 
+static void set_cap(struct conn *c, uint32_t cap)
+{
+    if (c->flags & CONN_STRANGER) c->net->strangers.bytes += (size_t)cap - c->in_cap;
+    c->in_cap = cap;
+}
+
 void conn_drop_input(struct conn *c)
 {
     free(c->in);
     c->in = NULL;
-    c->in_from = c->in_len = c->in_cap = 0;
+    c->in_from = c->in_len = 0;
+    set_cap(c, 0);
 }
 
 static struct bytes unread(const struct conn *c)
@@ -45,7 +52,7 @@ static bool move_to_new(struct conn *c, struct bytes rest, uint32_t cap)
     c->in = in;
     c->in_from = 0;
     c->in_len = (uint32_t)rest.n;
-    c->in_cap = cap;
+    set_cap(c, cap);
     return true;
 }
 
@@ -97,6 +104,7 @@ void conn_feed(struct conn *c, struct bytes in)
     }
     keep(c, in);
     if (is_too_large(c)) conn_close(c, -ERR_TOO_LARGE);
+    if (UNLIKELY(c->flags & CONN_STRANGER)) stranger_judge(c);
 }
 
 /* Makes room behind the unread bytes in the connection's own buffer. */

@@ -16,20 +16,26 @@
 #include "net/tls.h"
 #include "net/ws.h"
 
+enum { HANDSHAKE_S = 5 };
+
 struct net_options {
     unsigned connections_max; /* per core; 0: as many as file descriptors allow */
     uint32_t out_bytes_max;   /* unsent output per connection before QoS 0 is dropped (8 MiB) */
     uint32_t debt_bytes_max;  /* mail in outboxes per connection before it is not read (256 KiB) */
-    size_t debt_core_bytes_max; /* and of all connections of a core (64 MiB) */
-    uint32_t read_bytes;        /* most bytes of one recv (256 KiB) */
-    unsigned handshakes_max;    /* of PROXY, TLS and WebSocket, under way per core (4096) */
-    uint8_t mail_handover;      /* the mail kind that carries connections */
+    size_t debt_core_bytes_max;  /* and of all connections of a core (64 MiB) */
+    uint32_t read_bytes;         /* most bytes of one recv (256 KiB) */
+    uint32_t strangers_max;      /* connections that have not said who they are, per core (10000) */
+    uint64_t stranger_bytes_max; /* that those of all cores may leave unread (64 MiB) */
+    uint32_t handshake_s;        /* longest time for PROXY, TLS and WebSocket (5) */
+    unsigned handshakes_max;     /* of PROXY, TLS and WebSocket, under way per core (4096) */
+    uint8_t mail_handover;       /* the mail kind that carries connections */
 };
 
 #define NET_OPTIONS_DEFAULT                                                                        \
     {                                                                                              \
         .connections_max = 0, .out_bytes_max = 8u << 20, .debt_bytes_max = 256u << 10,             \
         .debt_core_bytes_max = 64u << 20, .read_bytes = 256u << 10, .handshakes_max = 4096,        \
+        .strangers_max = 10000, .stranger_bytes_max = 64u << 20, .handshake_s = HANDSHAKE_S,       \
     }
 
 /* Who may say, in a PROXY header, for whom it connects. */

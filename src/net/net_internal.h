@@ -42,6 +42,12 @@ struct door {
     struct net *net;
 };
 
+/* Connections that may be closed to make room; rows of the table, 0: none. */
+struct strangers {
+    uint32_t n, oldest, newest;
+    size_t bytes; /* that they have room for, unread */
+};
+
 struct net {
     struct core *core;
     void *ctx;
@@ -58,6 +64,7 @@ struct net {
     struct conn *dead;
 
     struct conn_table conns;
+    struct strangers strangers;
     struct leaver *leavers; /* sockets of the dead whose last words are under way */
     unsigned nleavers;
 
@@ -139,6 +146,11 @@ void transport_unzip(struct conn *c, uint8_t *p, size_t n);
 
 /* Goes on with what was left of that. */
 void transport_again(struct conn *c);
+
+/* ---- stranger.c ------------------------------------------------------------------------------ */
+
+void stranger_add(struct conn *c);   /* a new connection; the oldest may have to go for it */
+void stranger_judge(struct conn *c); /* it has kept bytes: one may have to go, perhaps itself */
 
 /* ---- linger.c ----------------------------------------------------------------- */
 

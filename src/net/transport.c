@@ -104,7 +104,7 @@ void transport_start(struct transport *t, struct conn *c)
     t->limit.fire = on_limit;
     t->counted = true;
     n->handshakes++;
-    wheel_arm(&n->core->wheel, &t->limit, core_now_s(n->core) + HANDSHAKE_S + 1);
+    wheel_arm(&n->core->wheel, &t->limit, core_now_s(n->core) + n->options.handshake_s + 1);
 }
 
 /* ---- out -------------------------------------------------------------------------------- */

@@ -25,8 +25,6 @@ struct conn;
 struct net;
 struct listener;
 
-enum { HANDSHAKE_S = 5 };
-
 /* Input that waits to be opened; malloc'd. */
 struct transport_rest {
     uint8_t *p; /* NULL: none */

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What happens at the limits: nobody who keeps within them is hurt, and the log says which it was."""
+"""At the limits: nobody who keeps within them is hurt, and the log says which it was."""
 
 import os
+import time
 
 from lib import logline
 from lib.broker import serve
 from lib.claims import claim, eventually, holds, same
 from lib.client import V5, V311
-from lib.wire import (CONNACK, PUBACK, RawClient, connect, packet, publish, publish_id, subscribe,
-                      u16)
+from lib.wire import (CONNACK, DISCONNECT, PUBACK, RawClient, connect, packet, publish, publish_id,
+                      subscribe, u16)
 
-QUOTA_EXCEEDED = 0x97
+RATE_TOO_HIGH, QUOTA_EXCEEDED = 0x96, 0x97
 
 
 def limited(t, *settings, cores=1):
@@ -72,7 +73,8 @@ def drain(t, broker, n):
         sub.send(packet(PUBACK, 0, u16(publish_id(sub.receive()))))
 
 
-@claim(cores=(0,), heavy=True, cores_of_broker=(1, 2), size=(200, 100_000), what=("retained", "queued"))
+@claim(cores=(0,), heavy=True, cores_of_broker=(1, 2), size=(200, 100_000),
+       what=("retained", "queued"))
 def memory_limit_refuses_what_is_new_and_is_over_when_something_has_gone(t, cores_of_broker, size,
                                                                          what):
     broker = limited(t, "limits.memory=32 MiB", "limits.queue_messages=1000000",
@@ -101,3 +103,52 @@ def memory_limit_refuses_what_is_new_and_is_over_when_something_has_gone(t, core
     eventually("it takes what is new", lambda: takes(broker))
     eventually("the log says so", lambda: said(broker, "memory_free"))
     holds("it lives", broker.alive())
+
+
+# ---- rates --------------------------------------------------------------------------------------
+
+@claim(cores=(0,), version=(V311, V5))
+def client_over_its_rate_waits_and_loses_nothing(t, version):
+    broker = limited(t, "rates.messages_per_second=20")
+    sub = t.keep(RawClient(broker.port, V311))
+    sub.connect("sub")
+    sub.ask(subscribe(V311, 1, [("x", 0)]))
+    pub = t.keep(RawClient(broker.port, version))
+    pub.connect("pub")
+    began = time.monotonic()
+    for n in range(100):
+        pub.send(publish(version, "x", str(n).encode(), 1, n + 1))
+    same("acknowledged", [pub.receive().body[:2] for _ in range(100)],
+         [u16(n + 1) for n in range(100)])
+    holds("it took its time", time.monotonic() - began > 3)
+    same("delivered", [int(sub.receive().body[3:]) for _ in range(100)], list(range(100)))
+    same("setting", said(broker, "client_over_rate")[0]["setting"], "rates.messages_per_second")
+
+
+@claim(cores=(0,), setting=("messages_per_hour=5", "bytes_per_day=600"))
+def client_over_a_longer_rate_is_sent_away_and_does_not_start_afresh(t, setting):
+    broker = limited(t, "rates." + setting)
+    for attempt in range(2):
+        pub = t.keep(RawClient(broker.port, V5))
+        pub.connect("pub")
+        for n in range(20):
+            pub.send(publish(V5, "x", b"x" * 200, 1, n + 1))
+        answers = pub.until_closed()
+        same("end", (answers[-1].type, answers[-1].body[0]), (DISCONNECT, RATE_TOO_HIGH))
+        holds(f"acknowledged: {answers}", (len(answers) > 1) == (attempt == 0))
+    other = t.keep(RawClient(broker.port, V5))
+    other.connect("other")
+    same("another client", other.ask(publish(V5, "x", b"", 1, 1)).type, PUBACK)
+
+
+# ---- strangers ----------------------------------------------------------------------------------
+
+@claim(cores=(0,), cores_of_broker=(1, 2))
+def who_says_nothing_shuts_nobody_out(t, cores_of_broker):
+    broker = limited(t, "limits.strangers=20", cores=cores_of_broker)
+    silent = [t.keep(RawClient(broker.port, V311)) for _ in range(100)]
+    for i in range(10):
+        t.keep(RawClient(broker.port, V311)).connect(f"c{i}")
+        silent.append(t.keep(RawClient(broker.port, V311)))
+    same("setting", said(broker, "stranger_closed")[0]["setting"], "limits.strangers")
+    holds("the newest is still there", silent[-1].next(0.2) is None and not silent[-1].closed)

@@ -191,6 +191,7 @@ static int on_open(struct conn *c, bool moved, uint64_t note)
     c->in_max = 2 * HTTP_HEAD_MAX;
     c->drain_at = hc->options.ahead_bytes;
     http_set_state(h, HTTP_IDLE);
+    conn_known(c); /* it has limits of its own */
     wheel_arm(&core->wheel, &h->limit, core_now_s(core) + hc->options.head_s + 1);
     return 0;
 }

@@ -34,7 +34,7 @@ void mqtt_go_on(struct mqtt *m, enum mqtt_flag why)
 {
     m->flags &= (uint8_t)~why;
     m->conn->last_rx_s = core_now_s(m->core->core); /* the silence was ours */
-    if (!(m->flags & (MQTT_HELD | MQTT_ASKING))) conn_resume(m->conn);
+    if (!(m->flags & (MQTT_HELD | MQTT_ASKING | MQTT_RATED))) conn_resume(m->conn);
 }
 
 struct rule {

@@ -83,6 +83,7 @@ static int error_of(unsigned reason)
     case MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION: return -ERR_UNSUPPORTED;
     case MQTT_RC_SERVER_BUSY:
     case MQTT_RC_SERVER_UNAVAILABLE:
+    case MQTT_RC_MESSAGE_RATE_TOO_HIGH:
     case MQTT_RC_QUOTA_EXCEEDED: return -ERR_FULL;
     default: return -ERR_PROTOCOL;
     }

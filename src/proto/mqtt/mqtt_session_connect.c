@@ -158,6 +158,7 @@ int mqtt_come_in(struct mqtt *m, const struct mqtt_connect *c, struct identity *
         return MQTT_RC_PACKET_TOO_LARGE;
     }
     mqtt_set_state(m, MQTT_ONLINE);
+    conn_known(m->conn);
     m->conn->in_max = m->core->options.packet_bytes_max;
     mqtt_keep_alive_start(m);
     log_connected(m, present);

@@ -27,6 +27,7 @@ enum mqtt_flag {
     MQTT_HELD = 1 << 2,         /* not read until owners have accepted more */
     MQTT_ENHANCED = 1 << 3,     /* CONNECT named an authentication method */
     MQTT_ASKING = 1 << 4,       /* not read until somebody has answered: a login, or a right */
+    MQTT_RATED = 1 << 5,        /* not read until a window of its rates has passed */
 };
 
 enum { MQTT_ALIAS_OUT_MAX = 64, MQTT_ALIAS_SLOTS = 128, MQTT_ALIAS_TOPIC_MAX = 512 };
@@ -99,8 +100,8 @@ typedef int mqtt_handler(struct mqtt *m, const struct mqtt_frame *f);
 
 void mqtt_set_state(struct mqtt *m, enum mqtt_state to);
 
-/* Not to be read for this reason (MQTT_HELD, MQTT_ASKING), and no longer for this one: it is read
- * when there is none left. */
+/* Not to be read for this reason (MQTT_HELD, _ASKING, _RATED), and no longer for this one: it is
+ * read when there is none left. */
 void mqtt_pause(struct mqtt *m, enum mqtt_flag why);
 void mqtt_go_on(struct mqtt *m, enum mqtt_flag why);
 
@@ -151,6 +152,12 @@ void mqtt_hold_if_full(struct mqtt *m);
 
 /* struct sink_ops. */
 void mqtt_accepted(struct session *s, uint16_t packet_id, uint8_t qos, int status);
+
+/* ---- mqtt_session_rate.c ------------------------------------------------------------------ */
+
+/* Counts a PUBLISH of a session with rates: 0, or the reason why it is not taken. */
+int mqtt_spend(struct mqtt *m, uint32_t bytes);
+void mqtt_rate_over(struct mqtt *m); /* its window has passed: it is read again */
 
 /* ---- mqtt_session_ack.c ------------------------------------------------------------------- */
 

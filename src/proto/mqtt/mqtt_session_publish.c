@@ -156,6 +156,10 @@ int mqtt_on_publish(struct mqtt *m, const struct mqtt_frame *f)
         bad = take_props(m, &p, &pub);
         if (UNLIKELY(bad)) return bad;
     }
+    if (UNLIKELY(m->session->allowance != NULL)) {
+        bad = mqtt_spend(m, (uint32_t)f->body.n);
+        if (bad) return bad;
+    }
     if (!pub.topic_hash) pub.topic_hash = broker_topic_hash(core->broker, pub.topic);
     count(&core->core->counters, C_messages_received);
 

@@ -31,7 +31,9 @@ static void on_timer(struct timer *t)
     struct mqtt *m = CONTAINER_OF(t, struct mqtt, timer);
 
     if (m->conn->flags & CONN_CLOSING) return;
-    if (m->state == MQTT_ONLINE)
+    if (m->flags & MQTT_RATED)
+        mqtt_rate_over(m);
+    else if (m->state == MQTT_ONLINE)
         on_keep_alive(m, core_now_s(m->core->core));
     else
         mqtt_end(m, MQTT_RC_MAXIMUM_CONNECT_TIME);
