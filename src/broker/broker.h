@@ -17,8 +17,9 @@
 #include "broker/session.h"
 
 struct broker_options {
-    uint32_t sessions_max;       /* per core */
-    uint32_t subscriptions_max;  /* per session */
+    uint32_t sessions_max;      /* per core */
+    uint32_t subscriptions_max; /* per session */
+    uint32_t subscriptions_core_max;
     uint32_t queue_messages_max; /* waiting per session */
     uint64_t queue_bytes_max;    /* and their bytes */
     uint32_t backlog_max;        /* retained messages that a session has yet to get */
@@ -35,11 +36,11 @@ struct broker_options {
 
 #define BROKER_OPTIONS_DEFAULT                                                                     \
     {                                                                                              \
-        .sessions_max = 1u << 22, .subscriptions_max = 10000, .queue_messages_max = 100000,        \
-        .queue_bytes_max = 64u << 20, .backlog_max = 1u << 22, .window_max = 1000,                 \
-        .receive_max = 1000, .retained_max = 1000000, .retained_bytes_max = 1u << 30,              \
-        .expiry_max_s = SESSION_NEVER_EXPIRES, .match_cache = 4096, .guard = GUARD_LIMITS_DEFAULT, \
-        .password_cache_s = 300,                                                                   \
+        .sessions_max = 1u << 22, .subscriptions_max = 10000, .subscriptions_core_max = 1u << 22,  \
+        .queue_messages_max = 100000, .queue_bytes_max = 64u << 20, .backlog_max = 1u << 22,       \
+        .window_max = 1000, .receive_max = 1000, .retained_max = 1000000,                          \
+        .retained_bytes_max = 1u << 30, .expiry_max_s = SESSION_NEVER_EXPIRES,                     \
+        .match_cache = 4096, .guard = GUARD_LIMITS_DEFAULT, .password_cache_s = 300,               \
     }
 
 /* Makes the broker of one core. All cores are given the same `seed`. NULL: no memory. */

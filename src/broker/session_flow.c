@@ -205,22 +205,31 @@ static int flight_send(struct session *s, struct delivery *d, uint32_t group)
 /* ---- what the session is offered
  * ------------------------------------------------------------------ */
 
+/* A client that is too slow loses what is new; the log names whom, and the setting. */
+static void lost(struct session *s, enum counter why, const char *setting)
+{
+    struct core *c = s->broker->core;
+    count(&c->counters, why);
+    LOG(&c->log, LOG_WARN, "message_dropped", F_TEXT("client", session_client_id(s)),
+        F_STR("setting", setting));
+}
+
 static void count_drop(struct session *s, int why)
 {
     struct counters *c = &s->broker->core->counters;
-    if (why == -ERR_TOO_LARGE)
-        count(c, C_dropped_too_large);
+    if (why == -ERR_FULL)
+        lost(s, C_dropped_slow, "limits.output");
     else
-        count(c, why == -ERR_FULL ? C_dropped_slow : C_dropped_queue);
+        count(c, why == -ERR_TOO_LARGE ? C_dropped_too_large : C_dropped_queue);
 }
 
 static void enqueue(struct session *s, const struct delivery *d, uint32_t group)
 {
     struct broker *b = s->broker;
     uint32_t bytes = message_bytes(d->m);
-    if (ring_len(&s->queue) >= b->options.queue_messages_max ||
-        s->queue_bytes + bytes > b->options.queue_bytes_max) {
-        count(&b->core->counters, C_dropped_queue);
+    bool many = ring_len(&s->queue) >= b->options.queue_messages_max;
+    if (many || s->queue_bytes + bytes > b->options.queue_bytes_max) {
+        lost(s, C_dropped_queue, many ? "limits.queue_messages" : "limits.queue_bytes");
         return;
     }
     struct pending *p = ring_push(&s->queue);

@@ -181,7 +181,12 @@ static int refuse_new(const struct session *s)
         count(&b->core->counters, C_limited_memory);
         return -ERR_FULL;
     }
-    return s->nsubs < b->options.subscriptions_max ? 0 : -ERR_FULL;
+    bool own = s->nsubs >= b->options.subscriptions_max;
+    if (!own && b->subs.used < b->options.subscriptions_core_max) return 0;
+    count(&b->core->counters, C_limited_subscriptions);
+    LOG(&b->core->log, LOG_WARN, "subscription_refused", F_TEXT("client", session_client_id(s)),
+        F_STR("setting", own ? "limits.subscriptions" : "limits.subscriptions_core"));
+    return -ERR_FULL;
 }
 
 int broker_subscribe(struct session *s, const struct sub_request *r, struct sub_batch *batch)

@@ -19,6 +19,8 @@ struct mqtt_options {
     uint32_t packet_bytes_max;            /* whole packet from a client */
     uint32_t packet_bytes_before_connect; /* the same, while nobody knows who it is */
     uint16_t client_id_bytes_max;
+    uint16_t topic_bytes_max;     /* of topics and filters */
+    uint16_t topic_levels_max;    /* up to MQTT_LEVELS_MAX */
     uint16_t filters_max;         /* per SUBSCRIBE; further ones are refused one by one */
     uint16_t topic_alias_max;     /* aliases a client may define; 0: none */
     uint16_t topic_alias_out_max; /* aliases we define towards a client, up to 64 */
@@ -36,7 +38,8 @@ struct mqtt_options {
     {                                                                                              \
         .connect_timeout_s = 10, .packet_bytes_max = 1u << 20,                                     \
         .packet_bytes_before_connect = 64u << 10, .client_id_bytes_max = 256, .filters_max = 256,  \
-        .topic_alias_max = 64, .topic_alias_out_max = 64, .max_qos = 2,                            \
+        .topic_bytes_max = 65535, .topic_levels_max = 128, .topic_alias_max = 64,                  \
+        .topic_alias_out_max = 64, .max_qos = 2,                                                   \
     }
 
 /* What a listener of MQTT is given as its protocol. */

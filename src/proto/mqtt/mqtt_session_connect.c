@@ -96,7 +96,7 @@ static int no_room(struct mqtt *m)
     struct mqtt_core *core = m->core;
     bool memory = core_memory_full(core->core);
 
-    if (memory) count(&core->core->counters, C_refused_memory);
+    count(&core->core->counters, memory ? C_refused_memory : C_refused_sessions);
     core->why = err_text(memory ? -ERR_NOMEM : -ERR_FULL);
     core->setting = memory ? "limits.memory" : "limits.sessions";
     return MQTT_RC_QUOTA_EXCEEDED;
@@ -181,6 +181,7 @@ static int connect_as(struct mqtt *m, const struct mqtt_frame *f, const struct m
     int bad = judge(&m->core->options, c);
 
     if (bad) return bad;
+    if (c->has_will && !mqtt_name_fits(m, c->will.topic)) return MQTT_RC_TOPIC_NAME_INVALID;
     if (m->core->core->draining) return no_time_left(&m->core->options);
     if (m->state == MQTT_ARRIVED && c->client_id.n > 0) {
         unsigned home = broker_home(m->core->broker, 0, c->client_id);

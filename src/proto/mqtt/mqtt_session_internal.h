@@ -153,6 +153,19 @@ void mqtt_hold_if_full(struct mqtt *m);
 /* struct sink_ops. */
 void mqtt_accepted(struct session *s, uint16_t packet_id, uint8_t qos, int status);
 
+/* ---- mqtt_session_name.c ------------------------------------------------------------------ */
+
+/* Is this topic or filter no longer and no deeper than is wanted? If not it is counted and logged.
+ */
+bool mqtt_name_judge(const struct mqtt *m, struct bytes name);
+static inline bool mqtt_name_fits(const struct mqtt *m, struct bytes name)
+{
+    const struct mqtt_options *o = &m->core->options;
+
+    return LIKELY(name.n < o->topic_levels_max && name.n <= o->topic_bytes_max) ||
+           mqtt_name_judge(m, name);
+}
+
 /* ---- mqtt_session_rate.c ------------------------------------------------------------------ */
 
 /* Counts a PUBLISH of a session with rates: 0, or the reason why it is not taken. */

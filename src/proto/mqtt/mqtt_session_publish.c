@@ -150,6 +150,8 @@ int mqtt_on_publish(struct mqtt *m, const struct mqtt_frame *f)
     if (UNLIKELY(p.retain && core->options.no_retain))
         return MQTT_RC_RETAIN_NOT_SUPPORTED; /* [MQTT-3.2.2-14] */
 
+    if (UNLIKELY(!mqtt_name_fits(m, p.topic))) return MQTT_RC_TOPIC_NAME_INVALID;
+
     struct publication pub = {
         .topic = p.topic, .payload = p.payload, .qos = p.qos, .retain = p.retain};
     if (p.props.have) {

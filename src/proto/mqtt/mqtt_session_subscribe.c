@@ -65,6 +65,7 @@ static unsigned judge(const struct mqtt *m, const struct mqtt_filter *f, uint32_
     if (number >= o->filters_max) return MQTT_RC_QUOTA_EXCEEDED;
     if (!mqtt_filter_valid(f->filter)) return MQTT_RC_TOPIC_FILTER_INVALID; /* [MQTT-4.7.1-1] */
     bool shared = mqtt_filter_shared(f->filter, &group, &rest);
+    if (!mqtt_name_fits(m, rest)) return MQTT_RC_TOPIC_FILTER_INVALID;
     if (o->no_shared && shared) return MQTT_RC_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
     if (o->no_wildcards && mqtt_filter_has_wildcard(rest))
         return MQTT_RC_WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;

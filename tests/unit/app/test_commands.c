@@ -114,6 +114,64 @@ static void the_manual_and_the_reference_have_every_setting(void **state)
     free(reference);
 }
 
+static bool is_counter(const char *name)
+{
+    for (enum counter c = 0; c < COUNTERS; c++)
+        if (strcmp(counter_name(c), name) == 0) return true;
+    return false;
+}
+
+/* The next of the words in backquotes, cut out of *text; NULL: there is none. */
+static char *next_quoted(char **text)
+{
+    char *from = strchr(*text, '`'), *to = from ? strchr(from + 1, '`') : NULL;
+
+    if (!to) return NULL;
+    *to = '\0';
+    *text = to + 1;
+    return from + 1;
+}
+
+/* "| `setting` | `default` | what happens | `counter`, `counter` | `event` |" */
+static void judge_row(char *row)
+{
+    char *cells = NULL, *setting = strtok_r(row, "|", &cells), *initial, *counters, *word;
+
+    initial = strtok_r(NULL, "|", &cells);
+    strtok_r(NULL, "|", &cells);
+    counters = strtok_r(NULL, "|", &cells);
+    assert_non_null(counters);
+    word = next_quoted(&setting);
+    assert_non_null(word);
+    int option = option_find(word, strlen(word));
+    if (option < 0) fail_msg("docs/limits.md: %s is no setting", word);
+    assert_string_equal(next_quoted(&initial), option_at((unsigned)option)->initial);
+    while ((word = next_quoted(&counters)) != NULL)
+        if (!is_counter(word)) fail_msg("docs/limits.md: %s is no counter", word);
+}
+
+static void the_page_of_limits_speaks_of_limits_and_counters_that_there_are(void **state)
+{
+    char *page = read_tree("docs/limits.md"), *lines = NULL;
+    unsigned rows = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < options_count(); i++) {
+        char row[OPTION_TEXT_MAX];
+        snprintf(row, sizeof row, "| `%s` |", option_at(i)->key);
+        bool rate =
+            strncmp(option_at(i)->key, "rates.", 6) == 0 && option_at(i)->kind != OPTION_CHOICE;
+        if (rate && !strstr(page, row)) fail_msg("docs/limits.md: %s", option_at(i)->key);
+    }
+    for (char *row = strtok_r(page, "\n", &lines); row; row = strtok_r(NULL, "\n", &lines)) {
+        if (strncmp(row, "| `", 3) != 0) continue;
+        judge_row(row);
+        rows++;
+    }
+    assert_true(rows > 20);
+    free(page);
+}
+
 static void the_example_is_a_file_that_loads(void **state)
 {
     struct options o;
@@ -207,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_manual_has_every_option_of_every_command),
         cmocka_unit_test(the_manual_and_the_reference_have_every_setting),
+        cmocka_unit_test(the_page_of_limits_speaks_of_limits_and_counters_that_there_are),
         cmocka_unit_test(the_example_is_a_file_that_loads),
         cmocka_unit_test(no_command_has_the_same_letter_or_name_twice),
         cmocka_unit_test(clients_refuse_what_cannot_work_before_they_connect),

@@ -516,6 +516,25 @@ static void subscriptions_max_holds_for_new_ones_only(void **state)
     }
 }
 
+static void subscriptions_of_a_core_are_bounded_too(void **state)
+{
+    (void)state;
+    struct broker_options o = BROKER_OPTIONS_DEFAULT;
+    o.subscriptions_core_max = 2;
+    struct cluster *k = cluster_new(1, &o);
+    struct client *a = client_new(k, "a", 0), *b = client_new(k, "b", 0);
+    struct sub_request r = {.filter = BYTES("z"), .qos = 1};
+    client_sub(k, a, "x", 0);
+    client_sub(k, b, "x", 0);
+    assert_int_equal(client_ask(b, &r), -ERR_FULL);
+    assert_int_equal(counter_read(&k->core[0].counters, C_limited_subscriptions), 1);
+    client_free(k, a);
+    assert_int_equal(client_ask(b, &r), 1);
+    cluster_settle(k);
+    client_free(k, b);
+    cluster_free(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -533,6 +552,7 @@ int main(void)
         cmocka_unit_test(a_packet_without_filters_for_the_broker_is_answered_too),
         cmocka_unit_test(who_does_not_read_cannot_pile_up_retained_messages),
         cmocka_unit_test(subscriptions_max_holds_for_new_ones_only),
+        cmocka_unit_test(subscriptions_of_a_core_are_bounded_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,6 +142,33 @@ static void a_wrong_alias_ends_the_connection(void **state)
     rig_free(r);
 }
 
+static void names_are_no_longer_and_no_deeper_than_is_wanted(void **state)
+{
+    struct rig_options o = rig_usual(1);
+
+    (void)state;
+    o.mqtt.topic_bytes_max = 10;
+    o.mqtt.topic_levels_max = 3;
+    struct rig *r = rig_new(&o);
+    static const char *const bad[] = {"30[ <12345678901> 00 ]", "32[ <a/b/c/d> 0001 00 ]"};
+    for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+        int fd = client_online(r, 5, "me");
+        say(r, fd, "32[ <a/b/c> 0001 00 ] 32[ <1234567890> 0002 00 ]");
+        hear(r, fd, "40[ 0001 ] 40[ 0002 ]");
+        say(r, fd, bad[i]);
+        hear_end(r, fd, "e0[ 90 ( 1f <topic name invalid> ) ]");
+    }
+    int fd = client_online(r, 4, "me");
+    say(r, fd, "82[ 0001 <a/b/c/d> 00 <+/+/#> 00 <12345678901> 00 <$share/group/a/b/c> 00 ]");
+    hear(r, fd, "90[ 0001 80 00 80 00 ]");
+    client_gone(r, fd);
+    fd = client_at(r, 0);
+    say(r, fd, "10[ <MQTT> 04 06 0000 <me> <a/b/c/d> 0000 ]");
+    hear_end(r, fd, "");
+    assert_int_equal(rig_count(r, C_limited_topic), 5);
+    rig_free(r);
+}
+
 static void aliases_end_with_the_connection(void **state)
 {
     struct rig *r = rig_one();
@@ -361,6 +388,7 @@ int main(void)
         cmocka_unit_test(properties_for_subscribers_pass_and_others_stay),
         cmocka_unit_test(an_alias_stands_for_the_topic_it_was_last_given),
         cmocka_unit_test(a_wrong_alias_ends_the_connection),
+        cmocka_unit_test(names_are_no_longer_and_no_deeper_than_is_wanted),
         cmocka_unit_test(aliases_end_with_the_connection),
         cmocka_unit_test(what_the_server_does_not_offer_may_not_be_used),
         cmocka_unit_test(a_refused_message_is_answered_in_5_and_closes_3),
