@@ -2,6 +2,7 @@
 """At the limits: nobody who keeps within them is hurt, and the log says which it was."""
 
 import os
+import threading
 import time
 
 from lib import logline
@@ -152,3 +153,65 @@ def who_says_nothing_shuts_nobody_out(t, cores_of_broker):
         silent.append(t.keep(RawClient(broker.port, V311)))
     same("setting", said(broker, "stranger_closed")[0]["setting"], "limits.strangers")
     holds("the newest is still there", silent[-1].next(0.2) is None and not silent[-1].closed)
+
+
+# ---- who reads slowly ---------------------------------------------------------------------------
+
+def resident(broker):
+    with open(f"/proc/{broker.pid}/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def flooded(broker, qos, stop):
+    """Publishes to `flood` until told to stop, at a pace that any reader keeps up with."""
+    pub = RawClient(broker.port, V311)
+    pub.connect("flood")
+    while not stop.is_set():
+        for _ in range(4):
+            pub.send(publish(V311, "flood", b"x" * 50_000, qos, 1))
+            if qos:
+                pub.receive()
+        time.sleep(0.005)
+    pub.end()
+
+
+def median_of_pair(t, broker, name):
+    """Of 300 messages that a pair of clients exchanges one by one, in seconds."""
+    sub, pub = (t.keep(RawClient(broker.port, V311)) for _ in range(2))
+    sub.connect(f"{name}-sub")
+    sub.ask(subscribe(V311, 1, [(name, 0)]))
+    pub.connect(f"{name}-pub")
+    took = []
+    for n in range(300):
+        began = time.monotonic()
+        pub.send(publish(V311, name, str(n).encode(), 1, n + 1))
+        same("message", int(sub.receive().body[2 + len(name):]), n)
+        took.append(time.monotonic() - began)
+        pub.receive()
+    return sorted(took)[len(took) // 2]
+
+
+@claim(cores=(0,), heavy=True, cores_of_broker=(1, 2), qos=(0, 1))
+def who_never_reads_hurts_nobody_and_holds_no_more_than_its_limits(t, cores_of_broker, qos):
+    broker = limited(t, "limits.output=1 MiB", "limits.queue_bytes=4 MiB", cores=cores_of_broker)
+    stop = threading.Event()
+    flood = threading.Thread(target=flooded, args=(broker, qos, stop))
+    flood.start()
+    try:
+        alone = median_of_pair(t, broker, "before")
+        before = resident(broker)
+        for i in range(4):
+            slow = t.keep(RawClient(broker.port, V311))
+            slow.connect(f"slow{i}")
+            slow.ask(subscribe(V311, 1, [("flood", qos)]))
+        eventually("it loses messages", lambda: said(broker, "message_dropped"))
+        beside = median_of_pair(t, broker, "after")
+        grown = resident(broker) - before
+    finally:
+        stop.set()
+        flood.join()
+    holds(f"medians: {alone * 1e6:.0f} us alone, {beside * 1e6:.0f} us beside",
+          beside < 5 * alone + 0.005)
+    holds(f"it holds {grown >> 20} MiB", grown < 4 * (5 << 20) + (16 << 20))
+    same("setting", {line["setting"] for line in said(broker, "message_dropped")},
+         {("limits.output", "limits.queue_bytes")[qos]})
