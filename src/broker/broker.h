@@ -31,6 +31,7 @@ struct broker_options {
     uint32_t match_cache;  /* slots of the result caches, a power of two */
     struct guard_limits guard;
     struct allowance_limits rates; /* per client; all 0: none */
+    bool takeover_by_anybody;      /* a client id of one user may be taken by another */
     uint32_t password_cache_s;     /* a password that was right is not hashed again for so long */
 };
 

@@ -211,10 +211,24 @@ static int hold_allowance(struct session *s)
     return s->allowance ? 0 : -ERR_NOMEM;
 }
 
+/* The session of somebody who has a name is nobody else's, connected or not. */
+static bool may_take_over(const struct session *old, const struct attach *a)
+{
+    struct bytes owner = identity_user(old->identity);
+
+    return old->broker->options.takeover_by_anybody || owner.n == 0 ||
+           bytes_eq(owner, identity_user(a->identity));
+}
+
 struct session *session_attach(struct broker *b, const struct attach *a, bool *present, int *err)
 {
     uint64_t hash = hash_pair(name_hash(b->seed, a->client_id), a->tenant);
-    struct session *s = resume_old(session_find(b, a->tenant, a->client_id), a);
+    struct session *old = session_find(b, a->tenant, a->client_id);
+    if (old && !may_take_over(old, a)) {
+        *err = -ERR_DENIED;
+        return NULL;
+    }
+    struct session *s = resume_old(old, a);
     *present = s != NULL;
     if (!s && (b->nsessions >= b->options.sessions_max || core_memory_full(b->core))) {
         *err = -ERR_FULL;

@@ -77,9 +77,22 @@ def many_logins_at_once_are_all_answered(t):
 
 
 @claim(cores=(1, 2))
+def a_client_id_of_one_user_is_no_other_users(t):
+    path = password_file(t, [("ann", "a"), ("bob", "b")])
+    broker = serve(t, f"access.passwords={path}", cores=2)
+    ann = Client(t, "one", broker=broker, login=("ann", "a")).open()
+    bob = Client(t, "one", broker=broker, login=("bob", "b"))
+    same("bob is told", bob.try_open(), NOT_AUTHORIZED)
+    ann.subscribe(t.topic("x"), 1)
+    ann.publish(t.topic("x"), b"y", 1)
+    same("ann is still here", ann.exactly(1)[0].payload, b"y")
+    eventually("the setting", lambda: "access.takeover" in broker.text())
+
+
+@claim(cores=(1, 2))
 def another_user_does_not_inherit_a_session(t):
     path = password_file(t, [("ann", "a"), ("bob", "b")])
-    broker = serve(t, f"access.passwords={path}")
+    broker = serve(t, f"access.passwords={path}", "access.takeover=anybody")
     ann = Client(t, "one", clean=False, expiry=600, broker=broker, login=("ann", "a"))
     ann.open().subscribe(t.topic("mail"), 1)
     ann.close()

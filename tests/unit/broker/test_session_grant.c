@@ -369,12 +369,47 @@ static struct client *as_user(struct cluster *k, const char *user)
     return c;
 }
 
+/* Nobody comes in as the client of somebody who has a name. */
+static void a_session_of_a_user_is_taken_over_by_that_user_only(void **state)
+{
+    static const char *const others[] = {"bob", "", "an", "anna"};
+    (void)state;
+    EACH_SIZE(k)
+    {
+        for (unsigned i = 0; i < ARRAY_LEN(others); i++) {
+            struct client *first = as_user(k, "ann");
+            client_sub(k, first, "a", 1);
+            for (unsigned connected = 0; connected < 2; connected++) {
+                static const uint8_t ip[16] = {1};
+                struct client other = {.present = false};
+                struct attach a = {
+                    .client_id = BYTES("one id"), .ops = &client_ops, .sink = &other};
+                int err = 0;
+                unsigned home = broker_home(k->broker[0], 0, a.client_id);
+                if (*others[i]) a.identity = identity_new(NULL, ip, bytes_str(others[i]));
+                assert_null(session_attach(k->broker[home], &a, &other.present, &err));
+                assert_int_equal(err, -ERR_DENIED);
+                assert_false(first->kicked);
+                identity_free(&a.identity);
+                if (!connected) client_detach(k, first, false);
+            }
+            struct client *same = as_user(k, "ann");
+            assert_true(same->present);
+            assert_int_equal(same->session->nsubs, 1);
+            client_free(k, first);
+            client_free(k, same);
+        }
+    }
+}
+
 static void a_session_is_not_inherited_by_another_user(void **state)
 {
     static const char *const others[][2] = {{"ann", "bob"}, {"ann", ""}, {"", "ann"}};
+    struct broker_options o = BROKER_OPTIONS_DEFAULT;
     (void)state;
+    o.takeover_by_anybody = true;
     for (unsigned i = 0; i < ARRAY_LEN(others); i++)
-        EACH_SIZE(k)
+        EACH_CLUSTER(k, &o)
         {
             struct client *p = client_new(k, "p", 0);
             struct client *first = as_user(k, others[i][0]);
@@ -413,6 +448,7 @@ int main(void)
         cmocka_unit_test(what_waits_is_judged_by_the_grant_of_the_day),
         cmocka_unit_test(rights_may_change_while_the_client_is_away),
         cmocka_unit_test(what_was_in_flight_is_not_sent_again_once_it_may_not_be_read),
+        cmocka_unit_test(a_session_of_a_user_is_taken_over_by_that_user_only),
         cmocka_unit_test(a_session_is_not_inherited_by_another_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
