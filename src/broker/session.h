@@ -199,13 +199,9 @@ struct attach {
 };
 
 /* Makes or resumes the session. An older connection is kicked first. *present says
-<<<<<<< HEAD
  * whether there was state. NULL with *err -ERR_FULL (sessions; at limits.memory a client may only
- * come back to one that there is, to take what waits) or -ERR_NOMEM. Nothing is
-=======
- * whether there was state. NULL with *err -ERR_FULL
- * (sessions), -ERR_DENIED (it is another user's) or -ERR_NOMEM. Nothing is
->>>>>>> cfe8987 (access: a user's client id is nobody else's)
+ * come back to one that there is, to take what waits), -ERR_DENIED (it is another user's) or
+ * -ERR_NOMEM. Nothing is
  * delivered before session_pump(), so that CONNACK can go first. */
 struct session *session_attach(struct broker *b, const struct attach *a, bool *present, int *err);
 

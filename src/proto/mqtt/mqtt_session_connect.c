@@ -125,16 +125,12 @@ static int attach(struct mqtt *m, const struct mqtt_connect *c, struct bytes cli
     }
     m->session = session_attach(m->core->broker, &a, present, &err);
     if (m->session) return 0;
-<<<<<<< HEAD
-    return err == -ERR_FULL ? no_room(m) : MQTT_RC_SERVER_UNAVAILABLE;
-=======
     if (err == -ERR_DENIED) {
         m->core->why = "its client id is another user's";
         m->core->setting = "access.takeover";
         return MQTT_RC_NOT_AUTHORIZED;
     }
-    return err == -ERR_FULL ? MQTT_RC_QUOTA_EXCEEDED : MQTT_RC_SERVER_UNAVAILABLE;
->>>>>>> cfe8987 (access: a user's client id is nobody else's)
+    return err == -ERR_FULL ? no_room(m) : MQTT_RC_SERVER_UNAVAILABLE;
 }
 
 static void log_connected(const struct mqtt *m, bool present)
