@@ -46,10 +46,9 @@ static int tell_missing(struct recovery *rc, uint32_t from, uint32_t to)
 {
     segment_name(rc->file, SEGMENT_LOG, from);
     return recover_tell(rc, FOUND_MISSING, (struct span){0, 0},
-                        "%" PRIu32
-                        " segments of the log are missing, from this one on; restore them "
+                        "%" PRIu32 " segment%s missing, from this one on; restore them "
                         "from a backup, or start with salvage to go on without",
-                        to - from + 1);
+                        to - from + 1, to > from ? "s are" : " is");
 }
 
 /* The common case, without reading all of it. */
@@ -96,7 +95,7 @@ static int has_later(struct recovery *rc, uint32_t seq)
         rc->unreadable = false;
         int err = load_quietly(rc, rc->logs.seq[i], &fd);
         if (fd >= 0) rc->s->o.io->close(rc->s->o.io->ctx, fd);
-        if (err == -ERR_NOMEM) return err;
+        if (err == -ERR_NOMEM || err == -ERR_UNSUPPORTED) return err;
         if (rc->unreadable) { /* this must not be kept quiet */
             err = recover_load(rc, SEGMENT_LOG, rc->logs.seq[i], &fd);
             if (fd >= 0) rc->s->o.io->close(rc->s->o.io->ctx, fd);
@@ -214,6 +213,12 @@ static int recover_old(struct recovery *rc, uint32_t start)
     return err;
 }
 
+/* A log gets its first segment before its generation counts. */
+static bool is_new(const struct store *s)
+{
+    return s->o.generation != s->o.dir->generation;
+}
+
 /* From `start` on, all must be there up to the last that has records. */
 static int recover_tail(struct recovery *rc, uint32_t start)
 {
@@ -226,8 +231,7 @@ static int recover_tail(struct recovery *rc, uint32_t start)
         if (later < 0) return later;
         bool last = !later;
         if (!seq_has(&rc->logs, seq)) {
-            /* Nothing was ever written: a new log. */
-            if (last && seq == 1 && !rc->snapshot) return 0;
+            if (last && seq == 1 && !rc->snapshot && is_new(rc->s)) return 0;
             err = tell_missing(rc, seq, seq);
             if (last) return err;
         } else if (last) {
@@ -303,18 +307,34 @@ static int leave_witness(struct store *s)
     return err < 0 ? err : store_flush(s);
 }
 
+/* s->dir stays -1 if it is gone and was only to be looked at. */
+static int open_dir(struct recovery *rc)
+{
+    struct store *s = rc->s;
+    bool create = is_new(s) && !s->o.read_only;
+
+    s->dir = store_dir_log(s->o.dir, s->o.core, s->o.generation, create);
+    if (s->dir == -ENOENT && !is_new(s)) {
+        snprintf(rc->file, sizeof rc->file, "core-%u.%" PRIu32, s->o.core, s->o.generation);
+        int err = recover_tell(rc, FOUND_MISSING, (struct span){0, 0},
+                               "the whole log is missing; restore it from a backup, or start with "
+                               "salvage to go on without");
+        if (err < 0 || s->o.read_only) return err;
+        s->dir = store_dir_log(s->o.dir, s->o.core, s->o.generation, true);
+    }
+    if (s->dir >= 0) return 0;
+    snprintf(s->why, sizeof s->why, "core %u: its log can't be opened: %s", s->o.core,
+             strerror(-s->dir));
+    return -err_from_errno(-s->dir);
+}
+
 int store_recover(struct store *s, const struct store_replay *r)
 {
     struct recovery rc = {.s = s, .replay = r, .complete = true};
     ASSERT(s->state == STORE_NEW);
 
-    s->dir = store_dir_log(s->o.dir, s->o.core, s->o.generation, !s->o.read_only);
-    if (s->dir < 0) {
-        snprintf(s->why, sizeof s->why, "core %u: its log can't be opened: %s", s->o.core,
-                 strerror(-s->dir));
-        return -err_from_errno(-s->dir);
-    }
-    int err = recover_all(&rc);
+    int err = open_dir(&rc);
+    if (err == 0 && s->dir >= 0) err = recover_all(&rc);
     if (err >= 0) err = find_active(s);
     free(rc.buf);
     free(rc.logs.seq);

@@ -121,17 +121,20 @@ struct removal {
     bool logs;
 };
 
+static bool is_log(const char *name, uint32_t *generation)
+{
+    uint32_t core;
+    char rest;
+    return sscanf(name, "core-%" SCNu32 ".%" SCNu32 "%c", &core, generation, &rest) == 2;
+}
+
 static void note_for_removal(void *ctx, const char *name)
 {
     struct removal *r = ctx;
-    uint32_t core, generation;
-    char rest;
+    uint32_t generation;
 
     if (r->n == REMOVE_MAX || strlen(name) >= sizeof r->name[0]) return;
-    if (r->logs &&
-        (sscanf(name, "core-%" SCNu32 ".%" SCNu32 "%c", &core, &generation, &rest) != 2 ||
-         generation == r->keep))
-        return;
+    if (r->logs && (!is_log(name, &generation) || generation == r->keep)) return;
     strcpy(r->name[r->n++], name);
 }
 
@@ -225,6 +228,24 @@ void store_dir_close(struct store_dir *d)
     if (d->lock >= 0) d->io->close(d->io->ctx, d->lock);
     if (d->fd >= 0) d->io->close(d->io->ctx, d->fd);
     d->fd = d->lock = -1;
+}
+
+static void note_generation(void *ctx, const char *name)
+{
+    uint32_t generation, *highest = ctx;
+    if (is_log(name, &generation) && generation > *highest) *highest = generation;
+}
+
+int store_dir_next(struct store_dir *d, uint32_t *generation)
+{
+    uint32_t highest = d->generation;
+    int err = d->io->list(d->io->ctx, d->fd, note_generation, &highest);
+    if (err < 0) return refuse_errno(d, err, "data directory");
+    if (highest == UINT32_MAX)
+        return refuse(d, -ERR_FULL, "data directory: core-N.%" PRIu32 " is the last generation",
+                      highest);
+    *generation = highest + 1;
+    return 0;
 }
 
 int store_dir_switch(struct store_dir *d, uint32_t generation, uint32_t cores)

@@ -29,6 +29,10 @@ int store_dir_open(struct store_dir *d, const struct store_io *io, const char *p
                    bool read_only);
 void store_dir_close(struct store_dir *d);
 
+/* A generation of which there is no log, not even one that could not be removed: for new logs, and
+ * then for the switch to them. */
+int store_dir_next(struct store_dir *d, uint32_t *generation);
+
 /* Makes `generation` with `cores` logs the one that counts. Their logs must be on disk. Others are
  * removed, now or at the next start. */
 int store_dir_switch(struct store_dir *d, uint32_t generation, uint32_t cores);

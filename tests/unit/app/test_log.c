@@ -15,7 +15,9 @@
 
 #include "app/command.h"
 #include "base/assert.h"
+#include "store/crc32c.h"
 #include "store/store.h"
+#include "unit/app/stderr.h"
 
 static char folder[] = "/tmp/pinion_test_log.XXXXXX";
 static char path[96], segment[128];
@@ -140,6 +142,71 @@ static void damage_is_named_and_changes_the_exit_status(void **state)
     close(fd);
 }
 
+/* What is done to a copy, and what is said of it. */
+static const struct {
+    const char *command, *out, *err;
+} harms[] = {
+    {"rm core-0.1/00000001.log",
+     "damage: core 0, 00000001.log: 1 segment is missing, from this one on", ""},
+    {"rm -r core-0.1", "damage: core 0, core-0.1: the whole log is missing", ""},
+    {"truncate -s 1000 core-0.1/00000001.log",
+     "damage: core 0, 00000001.log: truncated: it has 1000 of 65536 bytes", ""},
+    {"truncate -s 20 core-0.1/00000001.log", "damage: core 0, 00000001.log: its header is damaged",
+     ""},
+    {"sed -i 's/format 1/format 2/' layout", "",
+     "pinion log: layout: the data has format 2, this program reads format 1"},
+    {"sed -i 's/cores 1/cores 2/' layout", "", "pinion log: layout: damaged: its sum is wrong"},
+};
+
+static void each_harm_has_a_message_of_its_own(void **state)
+{
+    char copy[160], command[1024], said[4096];
+    struct heard heard;
+    (void)state;
+    snprintf(copy, sizeof copy, "%s/copy", folder);
+    for (size_t i = 0; i < ARRAY_LEN(harms); i++) {
+        snprintf(command, sizeof command, "rm -rf '%s' && cp -r '%s' '%s' && cd '%s' && %s", copy,
+                 path, copy, copy, harms[i].command);
+        assert_int_equal(system(command), 0);
+        hear_start(&heard);
+        int status = RUN(said, "check", copy);
+        const char *complaint = hear_end(&heard);
+        assert_int_equal(status, EXIT_FAILED);
+        if (!strstr(said, harms[i].out) || !strstr(complaint, harms[i].err))
+            fail_msg("%s: \"%s\", \"%s\"", harms[i].command, said, complaint);
+    }
+}
+
+static void write_version(uint16_t version)
+{
+    uint8_t head[64];
+    int fd = open(segment, O_RDWR);
+    assert_int_equal(pread(fd, head, sizeof head, 0), sizeof head);
+    head[8] = (uint8_t)(version >> 8);
+    head[9] = (uint8_t)version;
+    struct writer sum = wr_of(head + 60, 4);
+    wr_u32be(&sum, crc32c(0, bytes_of(head, 60)));
+    assert_int_equal(pwrite(fd, head, sizeof head, 0), sizeof head);
+    close(fd);
+}
+
+static void a_segment_of_another_version_is_refused_not_called_damaged(void **state)
+{
+    char said[4096];
+    struct heard heard;
+    (void)state;
+    write_version(2);
+    hear_start(&heard);
+    int status = RUN(said, "check", path);
+    const char *complaint = hear_end(&heard);
+    write_version(1);
+    assert_int_equal(status, EXIT_FAILED);
+    assert_null(strstr(said, "damage"));
+    assert_non_null(strstr(complaint, "core 0, 00000001.log: written by another version of the "
+                                      "format; start the version that wrote it"));
+    assert_int_equal(RUN(said, "check", path), EXIT_OK);
+}
+
 static void what_is_no_data_directory_is_refused(void **state)
 {
     char said[4096];
@@ -159,6 +226,8 @@ int main(void)
         cmocka_unit_test(dump_shows_records_as_text_and_as_json),
         cmocka_unit_test(stat_counts_by_type),
         cmocka_unit_test(damage_is_named_and_changes_the_exit_status),
+        cmocka_unit_test(each_harm_has_a_message_of_its_own),
+        cmocka_unit_test(a_segment_of_another_version_is_refused_not_called_damaged),
         cmocka_unit_test(what_is_no_data_directory_is_refused),
     };
     return cmocka_run_group_tests(tests, write_log, remove_log);
