@@ -15,11 +15,26 @@ bool memory_is_due(const struct core *c)
            atomic_load_explicit(&c->memory->full, memory_order_relaxed) != l->full;
 }
 
+/* The first core of a second asks for all, as the allocator has one lock for that; a core whose
+ * pool has grown asks again. */
+static bool must_ask(struct core *c)
+{
+    struct memory *m = c->memory;
+    uint32_t now_s = core_now_s(c);
+    uint32_t asked_s = atomic_load_explicit(&m->asked_s, memory_order_relaxed);
+    bool grown = pool_bytes_used(c->pool) > c->memory_look.due_bytes;
+
+    if (grown) return true;
+    return asked_s != now_s &&
+           atomic_compare_exchange_strong_explicit(&m->asked_s, &asked_s, now_s,
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
+
 static uint64_t used(struct core *c)
 {
-    uint64_t all = c->memory->bytes();
-
     pool_tell_spare(c->pool);
+    if (!must_ask(c)) return atomic_load_explicit(&c->memory->used, memory_order_relaxed);
+    uint64_t all = c->memory->bytes();
     uint64_t spare = pool_told_spare(c->pool);
     return all > spare ? all - spare : 0;
 }

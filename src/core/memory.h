@@ -19,9 +19,10 @@
 struct core;
 
 struct memory {
-    uint64_t (*bytes)(void); /* what malloc has given to the process; any thread */
-    _Atomic uint64_t max;    /* 0: no limit */
-    _Atomic uint64_t used;   /* at the last look, without what pools keep */
+    uint64_t (*bytes)(void);  /* what malloc has given to the process; any thread */
+    _Atomic uint64_t max;     /* 0: no limit */
+    _Atomic uint64_t used;    /* at the last look, without what pools keep */
+    _Atomic uint32_t asked_s; /* when a core asked for that last */
     _Atomic bool full;
 };
 

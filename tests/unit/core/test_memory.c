@@ -69,8 +69,10 @@ static int close_pair(void **state)
 static bool full_at(struct pair *p, uint64_t at)
 {
     process_bytes = at;
-    for (unsigned i = 0; i < CORES; i++)
+    for (unsigned i = 0; i < CORES; i++) {
+        p->core[i].clock.now_ns += NS_PER_S;
         memory_watch(&p->core[i]);
+    }
     assert_int_equal(core_memory_full(&p->core[0]), core_memory_full(&p->core[1]));
     for (unsigned i = 0; i < CORES; i++)
         assert_int_equal(counter_read(&p->core[i].counters, C_memory_full),
@@ -133,6 +135,25 @@ static void core_looks_once_a_second_and_when_its_pool_grows(void **state)
     pool_free(c->pool, less, 3 * MIB);
 }
 
+static void of_all_cores_one_asks_in_a_second(void **state)
+{
+    struct pair *p = *state;
+
+    p->core[1].clock = p->core[0].clock;
+    memory_watch(&p->core[0]);
+    memory_watch(&p->core[1]);
+    for (unsigned i = 0; i < CORES; i++)
+        p->core[i].clock.now_ns += NS_PER_S;
+    looks = 0;
+    memory_watch(&p->core[0]);
+    memory_watch(&p->core[1]);
+    assert_int_equal(looks, 1);
+    void *grown = pool_alloc(p->core[1].pool, 4 * MIB);
+    memory_watch(&p->core[1]);
+    assert_int_equal(looks, 2);
+    pool_free(p->core[1].pool, grown, 4 * MIB);
+}
+
 static void turn_looks_when_it_is_time(void **state)
 {
     struct pair *p = *state;
@@ -161,6 +182,7 @@ int main(void)
         WITH_PAIR(without_a_limit_it_is_never_full),
         WITH_PAIR(what_a_pool_keeps_is_not_counted),
         WITH_PAIR(core_looks_once_a_second_and_when_its_pool_grows),
+        WITH_PAIR(of_all_cores_one_asks_in_a_second),
         WITH_PAIR(turn_looks_when_it_is_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
