@@ -25,7 +25,7 @@ void rig_init(struct rig *r, struct sim_disk *sim)
     };
 }
 
-static uint8_t pattern(uint32_t number, size_t i)
+uint8_t rig_pattern(uint32_t number, size_t i)
 {
     return (uint8_t)(number * 31 + i * 7 + (i >> 8));
 }
@@ -37,7 +37,7 @@ int rig_put(struct rig *r, uint32_t number, size_t bytes, uint8_t flags, struct 
     uint8_t *body = malloc(bytes + 1);
     ASSERT(body);
     for (size_t i = 0; i < bytes; i++)
-        body[i] = pattern(number, i);
+        body[i] = rig_pattern(number, i);
     const struct bytes part[] = {bytes_of(body, bytes / 2),
                                  bytes_of(body + bytes / 2, bytes - bytes / 2)};
     int err = store_append(r->store,
@@ -58,7 +58,7 @@ bool rig_is(const struct store_record *rec, uint32_t *number)
     *number = rd_u32be(&k);
     if (k.bad || rd_left(&k) || rec->type != RIG_TYPE || rec->version != 1) return false;
     for (size_t i = 0; i < rec->body.n; i++)
-        if (rec->body.p[i] != pattern(*number, i)) return false;
+        if (rec->body.p[i] != rig_pattern(*number, i)) return false;
     return true;
 }
 

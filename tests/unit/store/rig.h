@@ -36,6 +36,7 @@ int rig_open_with(struct rig *r, const struct store_replay *replay);
 void rig_fini(struct rig *r);
 
 int rig_put(struct rig *r, uint32_t number, size_t bytes, uint8_t flags, struct store_ref *ref);
+uint8_t rig_pattern(uint32_t number, size_t i); /* of its body, byte i */
 bool rig_is(const struct store_record *rec, uint32_t *number);
 
 /* Turns until nothing moves. */
