@@ -6,7 +6,8 @@
  * Each subject has the group on disk before the next begins: latency is that of an acknowledgement.
  * The plain program writes into a file that was filled with zeros, as the store does.
  *
- *     store [--json] [--quick] [--dir DIR]      DIR: where the files go (.) */
+ *     store [--json] [--quick] [--dir DIR]      DIR: where the files go (.)
+ *     store --recover N [--json] [--dir DIR]    instead: what a start costs with N records */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "bench.h"
 #include "store/disk_uring.h"
 #include "store/store.h"
+#include "store_recover.h"
 
 enum {
     RECORD = 128,
@@ -239,6 +241,7 @@ int main(int argc, char **argv)
     struct bench b = {.name = "store", .runs = 1};
     const char *dir = ".";
     char folder[256], command[320];
+    unsigned long recover = 0;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0)
@@ -247,12 +250,14 @@ int main(int argc, char **argv)
             b.quick = true;
         else if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc)
             dir = argv[++i];
+        else if (strcmp(argv[i], "--recover") == 0 && i + 1 < argc)
+            recover = strtoul(argv[++i], NULL, 10);
         else
-            bench_die("usage: store [--json] [--quick] [--dir DIR]");
+            bench_die("usage: store [--json] [--quick] [--recover N] [--dir DIR]");
     }
     snprintf(folder, sizeof folder, "%s/bench_store.XXXXXX", dir);
     if (!mkdtemp(folder)) bench_die("no folder can be made there: see --dir");
-    run_all(&b, folder);
+    recover ? store_recover_bench(&b, folder, recover) : run_all(&b, folder);
     snprintf(command, sizeof command, "rm -r '%s'", folder);
     return system(command) == 0 ? 0 : 1;
 }
