@@ -98,24 +98,23 @@ static void flush(struct disk *d)
     enter((struct disk_uring *)d);
 }
 
+/* The first reason is the one that tells. That a sync was cancelled tells only that the write
+ * before it failed, or was short. */
 static void fail(struct disk_op *op, int64_t result, const char *what)
 {
-    if (op->result < 0) return; /* the first reason is the one that tells */
+    if (op->result < 0 && op->result != -ECANCELED) return;
     op->result = result;
     op->failed = what;
 }
 
 static void on_completion(struct disk_op *op, bool is_sync, int result)
 {
-    if (result < 0 && !(is_sync && result == -ECANCELED))
+    if (result < 0)
         fail(op, result, is_sync ? "sync" : op->kind == DISK_READ ? "read" : "write");
-    if (is_sync && result == -ECANCELED) fail(op, -EIO, "short write");
-    if (!is_sync && result >= 0) {
-        if (op->kind == DISK_COMMIT && (size_t)result < op->n)
-            fail(op, -EIO, "short write");
-        else if (op->result >= 0)
-            op->result = result;
-    }
+    else if (!is_sync && op->kind == DISK_COMMIT && (size_t)result < op->n)
+        fail(op, -EIO, "short write");
+    else if (!is_sync && op->result >= 0)
+        op->result = result;
 }
 
 /* A read may give less than the whole in the middle of a file: a helper reads it all. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_disk_uring.c -- the kernel's own errors below the ring, what its workers may do, and a
- * kernel that refuses. Where io_uring is refused anyway, the tests that need it are skipped; those
- * of the helper threads are not. */
+/* test_disk_uring.c -- the kernel's own errors below the ring, and forged ones, what its workers
+ * may do, and a kernel that refuses. Where io_uring is refused anyway, the tests that need it are
+ * skipped; those of the helper threads are not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -138,7 +139,7 @@ static void on_done(struct store_wait *w, int err)
 static const struct refusal {
     const char *instead;
     int flags;
-    long room; /* in bytes; -1: any */
+    long room; /* in bytes; -1: any; with no file instead: completions are forged */
     const char *says;
 } refusals[] = {
     {"/dev/full", O_WRONLY, -1, "write of 00000001.log failed: No space left on device"},
@@ -149,9 +150,43 @@ static const struct refusal {
     {NULL, 0, RECORD_BODY, "short write of 00000001.log failed"},
 };
 
+/* Stands before the library's, by the linker, in this program alone. A commit is one write and one
+ * sync: waits for both, and changes what they say. */
+static struct {
+    bool on;
+    int write, sync; /* results to give; AS_IT_WAS: what the kernel gave */
+    bool swapped;    /* the sync's comes first */
+} forger;
+
+enum { AS_IT_WAS = 1 << 30 };
+
+int __real_io_uring_submit(struct io_uring *ring);
+int __wrap_io_uring_submit(struct io_uring *ring);
+
+int __wrap_io_uring_submit(struct io_uring *ring)
+{
+    struct io_uring_cqe *cqe[2];
+    int n = __real_io_uring_submit(ring);
+    if (!forger.on || n != 2) return n;
+    assert_int_equal(io_uring_wait_cqe_nr(ring, cqe, 2), 0);
+    assert_int_equal(io_uring_peek_batch_cqe(ring, cqe, 2), 2);
+    if (forger.write != AS_IT_WAS) cqe[0]->res = forger.write;
+    if (forger.sync != AS_IT_WAS) cqe[1]->res = forger.sync;
+    if (forger.swapped) {
+        struct io_uring_cqe first = {.user_data = cqe[0]->user_data, .res = cqe[0]->res};
+        cqe[0]->user_data = cqe[1]->user_data;
+        cqe[0]->res = cqe[1]->res;
+        cqe[1]->user_data = first.user_data;
+        cqe[1]->res = first.res;
+    }
+    return n;
+}
+
 static void refuse_from_now_on(const struct real *r, const struct refusal *how)
 {
-    if (how->instead) {
+    if (!how->instead && how->room < 0) {
+        forger.on = true;
+    } else if (how->instead) {
         int fd = open(how->instead, how->flags | O_CLOEXEC);
         assert_true(fd >= 0);
         assert_int_equal(dup2(fd, r->segment), r->segment);
@@ -167,6 +202,7 @@ static void refuse_from_now_on(const struct real *r, const struct refusal *how)
 static void heal(void)
 {
     struct rlimit l;
+    forger.on = false;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &l), 0);
     l.rlim_cur = l.rlim_max;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &l), 0);
@@ -217,6 +253,35 @@ static void what_the_kernel_refuses_the_ring_ends_the_store(void **state)
 {
     (void)state;
     whatever_the_kernel_refuses(true);
+}
+
+/* ---- what no kernel here answers: completions that are forged ------------------------------- */
+
+static void what_the_ring_answers_ends_the_store_unless_both_are_whole(void **state)
+{
+    static const struct {
+        int write, sync;
+        const char *says;
+    } rows[] = {
+        {AS_IT_WAS, -ECANCELED, "sync of 00000001.log failed: Operation canceled"},
+        {AS_IT_WAS, -EIO, "sync of 00000001.log failed: Input/output error"},
+        {8, AS_IT_WAS, "short write of 00000001.log failed"},
+        {0, AS_IT_WAS, "short write of 00000001.log failed"},
+        {8, -ECANCELED, "short write of 00000001.log failed"},
+        {-EIO, AS_IT_WAS, "write of 00000001.log failed: Input/output error"},
+        {-EINTR, -ECANCELED, "write of 00000001.log failed: Interrupted system call"},
+        {-EAGAIN, -ECANCELED, "write of 00000001.log failed: Resource temporarily unavailable"},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+        struct real r;
+        if (!real_init(&r, true)) skip();
+        forger.write = rows[i / 2].write;
+        forger.sync = rows[i / 2].sync;
+        forger.swapped = i % 2;
+        fails_for_good(&r, &(struct refusal){.room = -1, .says = rows[i / 2].says});
+        real_fini(&r);
+    }
 }
 
 /* ---- the kernel's workers ----------------------------------------------------------------- */
@@ -396,6 +461,7 @@ int main(void)
         cmocka_unit_test(where_the_ring_is_refused_the_reason_is_told_and_helpers_do_it),
         cmocka_unit_test(what_the_kernel_refuses_a_helper_ends_the_store),
         cmocka_unit_test(what_the_kernel_refuses_the_ring_ends_the_store),
+        cmocka_unit_test(what_the_ring_answers_ends_the_store_unless_both_are_whole),
         cmocka_unit_test(workers_are_few_and_keep_off_the_cores_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,15 @@
 #include "store/bytes64.h"
 #include "unit/store/rig.h"
 
-enum { KEPT = 30, BODY = 300, ENTRY = 9, ENTRY_BYTES = 12000, ROUNDS_MAX = 1000 };
+enum {
+    KEPT = 30,
+    BODY = 300,
+    LARGE = 100000,
+    SEGMENT = 1 << 18,
+    ENTRY = 9,
+    ENTRY_BYTES = 12000,
+    ROUNDS_MAX = 1000
+};
 
 /* ---- the allocator ------------------------------------------------------------------------ */
 
@@ -130,14 +138,16 @@ static int on_record(void *ctx, const struct store_record *r)
     return 0;
 }
 
-/* As rig_put, without memory of its own. */
+/* As rig_put, without memory of its own. One record is larger than what a commit has room for at
+ * first. */
 static int put(struct life *l, uint32_t number)
 {
-    static uint8_t body[BODY];
+    static uint8_t body[LARGE];
     const uint8_t key[4] = {0, 0, 0, (uint8_t)number};
-    for (size_t i = 0; i < BODY; i++)
+    size_t n = number == KEPT / 2 ? LARGE : BODY;
+    for (size_t i = 0; i < n; i++)
         body[i] = rig_pattern(number, i);
-    const struct bytes part = bytes_of(body, BODY);
+    const struct bytes part = bytes_of(body, n);
     const struct store_put p = {.type = RIG_TYPE,
                                 .version = 1,
                                 .flags = STORE_KEEP,
@@ -162,6 +172,7 @@ static int begin(struct life *l, struct sim_disk *sim)
 {
     struct rig *r = &l->rig;
     rig_init(r, sim);
+    r->options.segment_bytes = SEGMENT;
     r->options.owner = (struct store_owner){
         .ctx = l, .snapshot = on_snapshot, .is_live = is_live, .moved = on_moved};
     r->options.io = &sim->io;
