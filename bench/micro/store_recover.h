@@ -4,6 +4,6 @@
 
 #include "bench.h"
 
-/* Writes `records` records of 128 bytes to a log in `folder`, and recovers them in a process of its
- * own, twice: the second time nothing is taken from memory either. */
+/* Writes `records` records of 128 bytes to a log in `folder`, and recovers them three times, each
+ * in a process of its own. */
 void store_recover_bench(const struct bench *b, const char *folder, unsigned long records);
