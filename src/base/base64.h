@@ -8,6 +8,7 @@
 enum base64_form {
     BASE64_PADDED, /* "TWE=" */
     BASE64_BARE,   /* "TWE": the same, without '=' */
+    BASE64_URL, /* bare, with '-' and '_' for '+' and '/' [RFC4648-5], as in tokens [RFC7515-2] */
 };
 
 /* Room for whatever `n` characters can mean, and for the text of `n` bytes. */

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/base64url.h"
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "broker/access/json_in.h"
@@ -22,8 +22,8 @@ enum { DEPTH_MAX = 8, COORDINATE = 32, POINT = 1 + 2 * COORDINATE };
 static struct bytes member_bytes(const json_t *jwk, const char *name)
 {
     struct bytes text = json_in_text(json_object_get(jwk, name));
-    uint8_t *out = text.n ? malloc(BASE64URL_ROOM(text.n)) : NULL;
-    long n = out ? base64url_decode(text, out) : -ERR_MALFORMED;
+    uint8_t *out = text.n ? malloc(BASE64_BYTES_MAX(text.n)) : NULL;
+    long n = out ? base64_decode(BASE64_URL, text, out) : -ERR_MALFORMED;
 
     if (n > 0) return bytes_of(out, (size_t)n);
     free(out);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "base/base64url.h"
+#include "base/base64.h"
 #include "base/err.h"
 #include "broker/access/json_in.h"
 #include "broker/access/jwt_claims.h"
@@ -22,7 +22,7 @@ struct jwt {
 struct parts {
     struct bytes header, claims, is_signed;
     struct bytes signature; /* decoded */
-    uint8_t room[BASE64URL_ROOM(SIGNATURE_MAX * 4 / 3 + 4)];
+    uint8_t room[BASE64_BYTES_MAX(SIGNATURE_MAX * 4 / 3 + 4)];
 };
 
 /* ---- making --------------------------------------------------------------------------------- */
@@ -105,8 +105,8 @@ static bool take_apart(struct parts *p, struct bytes token)
 
     if (!next_part(&rest, &p->header) || !next_part(&rest, &p->claims)) return false;
     p->is_signed = bytes_of(token.p, p->header.n + 1 + p->claims.n);
-    if (BASE64URL_ROOM(rest.n) > sizeof p->room) return false;
-    long n = base64url_decode(rest, p->room);
+    if (BASE64_BYTES_MAX(rest.n) > sizeof p->room) return false;
+    long n = base64_decode(BASE64_URL, rest, p->room);
     p->signature = bytes_of(p->room, n > 0 ? (size_t)n : 0);
     return n > 0;
 }
@@ -114,8 +114,8 @@ static bool take_apart(struct parts *p, struct bytes token)
 /* The JSON object that a part means; NULL if it means none. */
 static json_t *part_json(struct bytes part)
 {
-    uint8_t *text = malloc(BASE64URL_ROOM(part.n));
-    long n = text ? base64url_decode(part, text) : -ERR_NOMEM;
+    uint8_t *text = malloc(BASE64_BYTES_MAX(part.n));
+    long n = text ? base64_decode(BASE64_URL, part, text) : -ERR_NOMEM;
     json_t *v = n > 0 ? json_in(bytes_of(text, (size_t)n), DEPTH_MAX) : NULL;
 
     free(text);

@@ -7,7 +7,7 @@
  *     server: v=SIGNATURE
  *
  * The password is never sent, and the file does not hold what a client would need to log in. The
- * client hashes, we compare: a few microseconds, so that it runs on the core. A user that does not
+ * client hashes, we compare, so that it runs on the core. A user that does not
  * exist is asked like any other, with a salt that stays the same, and is refused at the end,
  * with the words for a wrong password.
  *

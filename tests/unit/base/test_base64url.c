@@ -7,12 +7,12 @@
 #include <cmocka.h>
 
 #include "base/assert.h"
-#include "base/base64url.h"
+#include "base/base64.h"
 #include "base/err.h"
 
 static long decode(const char *text, uint8_t *out)
 {
-    return base64url_decode(bytes_str(text), out);
+    return base64_decode(BASE64_URL, bytes_str(text), out);
 }
 
 /* [RFC4648-10], without the padding, and the two characters that are not base64's. */
@@ -40,7 +40,7 @@ static void all_else_is_refused(void **state)
     (void)state;
     for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
         if (decode(bad[i], out) != -ERR_MALFORMED) fail_msg("%s is taken", bad[i]);
-    assert_int_equal(base64url_decode(BYTES("Zm\0v"), out), -ERR_MALFORMED);
+    assert_int_equal(base64_decode(BASE64_URL, BYTES("Zm\0v"), out), -ERR_MALFORMED);
 }
 
 /* Two spellings of one value would make two tokens of one. */
@@ -54,7 +54,7 @@ static void every_value_has_one_spelling(void **state)
     for (unsigned i = 0; i < 64; i++)
         for (unsigned k = 0; k < 64; k++) {
             uint8_t text[] = {(uint8_t)alphabet[i], (uint8_t)alphabet[k]};
-            taken += base64url_decode(bytes_of(text, 2), out) == 1;
+            taken += base64_decode(BASE64_URL, bytes_of(text, 2), out) == 1;
         }
     assert_int_equal(taken, 256);
 }
