@@ -103,6 +103,7 @@ struct match_scratch {
 
 struct broker {
     struct core *core;
+    struct journal *journal; /* NULL: nothing is durable */
     struct broker_options options;
     struct access *access; /* one use; NULL: nothing is configured */
     uint32_t revisit;      /* the next session that a new one is applied to; 0: all are done */

@@ -27,21 +27,35 @@ static struct message *foreign_of(const struct message *m)
     return CONTAINER_OF(m->body, struct message, bytes);
 }
 
-static size_t block_bytes(const struct message *m)
+/* With a body of so many bytes; what only logged messages have stands aligned behind it. */
+static size_t block_size(size_t body_bytes, unsigned flags)
 {
-    bool standin = m->flags & MESSAGE_STANDIN;
-    return offsetof(struct message, bytes) + (standin ? 0 : message_bytes(m));
+    size_t n = offsetof(struct message, bytes) + body_bytes;
+    return flags & MESSAGE_LOGGED ? ((n + 7) & ~(size_t)7) + sizeof(struct message_logged) : n;
 }
 
-/* A header without a body that belongs to this core and has one user. */
-static struct message *block_new(struct core *c, size_t body_bytes)
+static size_t block_bytes(const struct message *m)
 {
-    struct message *m = pool_alloc(c->pool, offsetof(struct message, bytes) + body_bytes);
+    return block_size(m->flags & MESSAGE_STANDIN ? 0 : message_bytes(m), m->flags);
+}
+
+/* A header that belongs to this core and has one user. */
+static struct message *block_new(struct core *c, size_t body_bytes, unsigned flags)
+{
+    struct message *m = pool_alloc(c->pool, block_size(body_bytes, flags));
     if (!m) return NULL;
     m->users = 1;
     atomic_init(&m->away, 0);
     m->home = (uint16_t)c->id;
     return m;
+}
+
+static unsigned flags_of(const struct publication *p)
+{
+    return (p->retain ? MESSAGE_RETAIN : 0u) | (p->has_expiry ? MESSAGE_EXPIRES : 0u) |
+           (p->durability > DURABILITY_MEMORY ? MESSAGE_LOGGED : 0u) |
+           (p->durability == DURABILITY_COMMIT ? MESSAGE_COMMIT : 0u) |
+           (p->in_doubt ? MESSAGE_IN_DOUBT : 0u);
 }
 
 static uint32_t expires_at(const struct core *c, uint32_t expiry_s)
@@ -54,7 +68,8 @@ struct message *message_new(struct core *c, const struct publication *p, uint32_
 {
     ASSERT(p->topic.n <= UINT16_MAX && p->props.n + p->payload.n <= UINT32_MAX - UINT16_MAX);
     size_t body_bytes = p->topic.n + p->props.n + p->payload.n;
-    struct message *m = block_new(c, body_bytes);
+    unsigned flags = flags_of(p);
+    struct message *m = block_new(c, body_bytes, flags);
     if (!m) return NULL;
 
     m->topic_hash = p->topic_hash;
@@ -64,7 +79,7 @@ struct message *message_new(struct core *c, const struct publication *p, uint32_
     m->origin_core = (uint16_t)c->id;
     m->origin_session = origin_session;
     m->qos = p->qos;
-    m->flags = (uint8_t)((p->retain ? MESSAGE_RETAIN : 0) | (p->has_expiry ? MESSAGE_EXPIRES : 0));
+    m->flags = (uint8_t)flags;
     m->expires_s = p->has_expiry ? expires_at(c, p->expiry_s) : 0;
     m->body = m->bytes;
 
@@ -72,6 +87,7 @@ struct message *message_new(struct core *c, const struct publication *p, uint32_
     wr_bytes(&w, p->topic);
     wr_bytes(&w, p->props);
     wr_bytes(&w, p->payload);
+    if (UNLIKELY(flags & MESSAGE_LOGGED)) *message_logged(m) = p->logged;
     return m;
 }
 
@@ -160,7 +176,7 @@ struct message *message_keep(struct core *c, struct message *m)
     }
 
     bool copied = message_bytes(m) <= MESSAGE_COPY_MAX;
-    struct message *kept = block_new(c, copied ? message_bytes(m) : 0);
+    struct message *kept = block_new(c, copied ? message_bytes(m) : 0, m->flags);
     if (!kept) return NULL;
     copy_header(kept, m);
     if (copied) {
@@ -172,6 +188,7 @@ struct message *message_keep(struct core *c, struct message *m)
         kept->flags |= MESSAGE_STANDIN;
         kept->body = whole->bytes;
     }
+    if (UNLIKELY(m->flags & MESSAGE_LOGGED)) *message_logged(kept) = *message_logged(m);
     return kept;
 }
 

@@ -22,6 +22,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "broker/journal/durability.h"
 #include "core/core.h"
 
 enum { MESSAGE_COPY_MAX = 2048 }; /* bodies up to this are copied, not pinned */
@@ -30,6 +31,16 @@ enum message_flag {
     MESSAGE_RETAIN = 1 << 0,  /* as published */
     MESSAGE_STANDIN = 1 << 1, /* the body belongs to a foreign block */
     MESSAGE_EXPIRES = 1 << 2,
+    MESSAGE_LOGGED = 1 << 3, /* durable sessions and retained sets of it are written to the log; */
+    MESSAGE_COMMIT = 1 << 4, /* ... and its publisher waits until they are on disk */
+    MESSAGE_IN_DOUBT = 1 << 5, /* QoS 2, published again after a restart: some may have it */
+};
+
+/* Behind the body of a block with MESSAGE_LOGGED. */
+struct message_logged {
+    uint64_t origin, serial; /* of a QoS 2 publish by a durable session; serial 0: none */
+    uint32_t number;         /* of the publisher's awaited acceptance, for KEPT */
+    uint16_t low_water;      /* serial - low_water: the lowest that may still be in doubt */
 };
 
 struct message {
@@ -67,6 +78,9 @@ struct publication {
     uint32_t expiry_s; /* seconds; with has_expiry */
     uint8_t qos;
     bool retain, has_expiry;
+    uint8_t durability; /* enum durability; memory unless the broker has a journal */
+    bool in_doubt;
+    struct message_logged logged; /* above memory */
 };
 
 /* A new message with one user, the caller. NULL when memory ran out. */
@@ -88,6 +102,14 @@ static inline struct bytes message_payload(const struct message *m)
 static inline uint32_t message_bytes(const struct message *m)
 {
     return m->topic_len + m->props_len + m->payload_len;
+}
+/* What a logged message carries besides. */
+static inline struct message_logged *message_logged(struct message *m)
+{
+    size_t body = m->flags & MESSAGE_STANDIN ? 0 : message_bytes(m);
+    size_t at = (offsetof(struct message, bytes) + body + 7) & ~(size_t)7;
+    ASSERT(m->flags & MESSAGE_LOGGED);
+    return (struct message_logged *)(void *)((uint8_t *)m + at);
 }
 static inline bool message_expired(const struct message *m, uint32_t now_s)
 {

@@ -81,9 +81,12 @@ enum in_flight { FLIGHT_FREE, FLIGHT_SENT, FLIGHT_RECEIVED /* PUBREC seen, PUBRE
 
 /* A message that waits or is in flight; holds one use of `m`. */
 struct pending {
-    struct message *m;  /* NULL once PUBREC has come */
-    uint32_t *more_ids; /* all subscription ids if there are several (malloc); else NULL */
-    uint32_t sub_id;    /* the only one; 0: none */
+    struct message *m;     /* NULL once PUBREC has come, or while it is on disk only (`stored`) */
+    struct stored *stored; /* an entry of the log (journal.h), named by ... */
+    uint64_t seq;          /* ... this; NULL: it is in memory only */
+    uint32_t bytes;        /* message_bytes(), as the queue counts it */
+    uint32_t *more_ids;    /* all subscription ids if there are several (malloc); else NULL */
+    uint32_t sub_id;       /* the only one; 0: none */
     uint8_t nsub_ids;
     uint8_t qos;
     uint8_t state; /* enum in_flight */
@@ -136,8 +139,14 @@ struct session {
     struct awaited *await; /* ring of acceptances, oldest first */
     uint32_t await_head, await_tail, await_mask;
     uint32_t await_mail; /* how many the owners still owe: the slot may not be reused before */
+    uint32_t await_kept; /* how many cores still owe KEPT; the slot waits for them, too */
     uint64_t *received;  /* bitmap of packet ids received at QoS 2, not released; NULL: none */
     uint32_t nreceived;
+
+    uint64_t sid;    /* its number in the core's log; 0: it is not durable */
+    uint64_t seq;    /* of its last entry there */
+    uint64_t serial; /* of its last incoming QoS 2 message */
+    bool restored;   /* from the log; nobody has connected since: it has no grant yet */
 
     struct sub *subs; /* list */
     uint32_t nsubs;

@@ -17,6 +17,7 @@ struct access_door {
     const char *name; /* its address, as the configuration has it: for rules and for the log */
     uint32_t connections_max; /* clients that came by it, on all cores; 0: no limit */
     uint8_t anonymous;        /* enum door_anonymous */
+    uint8_t durability;       /* enum durability, where no rule of the topic says otherwise */
     bool loopback;            /* only this machine reaches it */
     bool certificate_is_user; /* the name in a verified client certificate is the user */
 };

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* journal.h -- what a core's broker writes to its log, and who hears when it is on disk.
+ *
+ * Everything durable of the core's sessions and topics goes through here: each verb says what has
+ * changed, and appends a record. Two things wait for the disk. Output of a connection waits in its
+ * out-queue (session_hold). Mail to other cores, and word to publishers here, waits as a notice
+ * (journal_tell). So no state of the broker or of a protocol knows that there is a disk.
+ *
+ * A broker without a data directory has no journal: b->journal is NULL, no session has a number
+ * (session->sid), no message is logged, and none of these verbs is called.
+ *
+ * Owner: the broker of the core. None of this blocks but journal_recover() and journal_close(). */
+#pragma once
+
+#include "broker/broker.h"
+#include "broker/journal/durability.h"
+#include "store/store.h"
+
+struct journal;
+struct pending;
+struct stored;
+struct sub;
+
+struct journal_options {
+    uint64_t queue_memory_max; /* bytes of waiting messages in memory; beyond it: on disk only */
+};
+
+/* ---- life ---------------------------------------------------------------------------- */
+
+/* Makes the journal of `b` and puts it in (b->journal). NULL: no memory. In this order:
+ * journal_new, store_new with journal_owner(), journal_recover, turns; at the end journal_close,
+ * broker_free, journal_free. */
+struct journal *journal_new(struct broker *b, const struct journal_options *o);
+struct store_owner journal_owner(struct journal *j);
+void journal_free(struct journal **j);
+
+/* What came back, for the log and the banner. */
+struct journal_found {
+    uint64_t sessions, subscriptions, messages, retained;
+    uint64_t lost; /* messages whose bodies were in a part that is lost (salvage) */
+};
+
+/* Reads the log, gives the broker back what it had, opens the log for appending. Blocks.
+ * `progress` may be NULL. What store_recover() answered, or -ERR_NOMEM. */
+int journal_recover(struct journal *j, struct store *s, const struct store_replay *watch,
+                    struct journal_found *found);
+
+/* Commits what there is and closes the log; nothing is written any more. Blocks. */
+int journal_close(struct journal *j);
+
+/* ---- the turn (struct turn_ops) -------------------------------------------------------- */
+
+unsigned journal_commit(void *journal);
+uint64_t journal_due_ns(void *journal);
+
+/* May arrivals be delivered, or is the disk too far behind? */
+bool journal_has_room(const struct journal *j);
+
+/* Has the log failed? Then nothing durable is taken any more: -ERR_STORAGE everywhere. */
+bool journal_failed(const struct journal *j);
+struct store *journal_store_of(const struct journal *j);
+
+/* ---- what waits for the disk ------------------------------------------------------------ */
+
+/* Everything appended so far is before this position. */
+uint64_t journal_tail(const struct journal *j);
+
+/* `mail` goes to core `to` (this one: its handler is called) when all that was appended so far is
+ * on disk, with flags = ERR_STORAGE if it never will be. At once if there is nothing to wait for.
+ * -ERR_NOMEM. */
+int journal_tell(struct journal *j, unsigned to, struct mail mail);
+
+/* ---- sessions ----------------------------------------------------------------------------- */
+
+/* Writes what the session is now. One that is to be durable and was not gets its number, and its
+ * subscriptions are written too. One without a number that is not to be durable: nothing. 0,
+ * -ERR_FULL, -ERR_STORAGE, -ERR_NOMEM: nothing has changed. */
+int journal_session(struct session *s);
+void journal_session_end(struct session *s); /* its entries go with it */
+
+int journal_subscribed(const struct sub *sub); /* or options of it changed */
+void journal_unsubscribed(const struct sub *sub);
+
+/* ---- messages on their way to a durable session -------------------------------------------- */
+
+/* A message's body in this core's log, counted by the entries that refer to it. */
+struct stored {
+    struct store_ref ref;
+    uint32_t users;
+};
+
+/* Writes that `p` waits (flight: NULL) or is sent as number *flight of the window. Gives it
+ * p->stored and p->seq. The body is written once for all entries of one delivery (`serial`). */
+int journal_entry(struct session *s, struct pending *p, uint64_t serial, const uint32_t *flight);
+/* It leaves the queue as number `flight` of the window, or has been confirmed there (`p->state`).
+ */
+int journal_flight(const struct session *s, const struct pending *p, uint32_t flight);
+/* It is done with, or dropped; p->stored is given back. */
+void journal_done(const struct session *s, struct pending *p);
+/* Its session has ended: only p->stored is given back. */
+void journal_forget(struct journal *j, struct pending *p);
+
+/* It leaves this session for another core or member by its share group, and is done with when that
+ * has kept it: returns the number by which journal_orphan_kept() knows it, 0 when memory ran out.
+ * Takes p->stored. */
+uint32_t journal_orphan(const struct session *s, struct pending *p);
+void journal_orphan_kept(struct journal *j, uint32_t number, int status);
+
+/* ---- QoS 2 messages of a durable session ------------------------------------------------------
+ */
+
+int journal_received(const struct session *s, uint16_t packet_id, uint64_t serial, bool accepted);
+int journal_released(const struct session *s, uint16_t packet_id);
+
+/* Did the log have this message before the restart? Only asked for one in doubt. */
+bool journal_knows(const struct journal *j, uint64_t origin, uint64_t serial);
+
+/* ---- retained ------------------------------------------------------------------------------- */
+
+int journal_retained(struct journal *j, const struct message *m);
+int journal_cleared(struct journal *j, struct bytes topic);
