@@ -191,6 +191,8 @@ void session_give_back(struct session *s, uint32_t group);
 /* It has unsubscribed from share group `group`: what waits goes to others at once, what is in
  * flight when its connection ends unconfirmed [MQTT-3.10.4-3]. */
 void session_leave_group(struct session *s, uint32_t group);
+/* The connection ended: what is in flight by groups that the session has left goes to others. */
+void session_give_back_former(struct session *s);
 
 /* Notes that the owner's word on a publish is awaited; its number, or -ERR_FULL, -ERR_NOMEM. */
 int accept_await(struct session *s, uint16_t packet_id, uint8_t qos);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* session_return.c -- what came by shared subscriptions and goes back to their groups. Home's. */
+#include "broker/flow.h"
+
+/* Is it of share group `group` (0: of any)? */
+static bool is_of(const struct pending *p, uint32_t group)
+{
+    return p->group && !p->former && (!group || p->group == group);
+}
+
+static void give_back_queue(struct session *s, uint32_t group)
+{
+    struct broker *b = s->broker;
+    uint32_t kept = s->queue.head;
+    for (uint32_t i = s->queue.head; i != s->queue.tail; i++) {
+        struct pending *p = ring_at(&s->queue, i);
+        if (!is_of(p, group) || !group_give_back(b, p->group, p->m)) {
+            *ring_at(&s->queue, kept++) = *p;
+            continue;
+        }
+        s->queue_bytes -= message_bytes(p->m);
+        count_sub(&b->core->counters, C_queued, 1);
+        pending_drop(b, p);
+    }
+    s->queue.tail = kept;
+}
+
+void session_give_back(struct session *s, uint32_t group)
+{
+    struct broker *b = s->broker;
+    for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
+        struct pending *p = ring_at(&s->flight, i);
+        /* QoS 2 stays with the client that may have it already [MQTT-4.8.2-4]. */
+        if (!is_of(p, group) || p->state != FLIGHT_SENT || p->qos != 1) continue;
+        if (group_give_back(b, p->group, p->m)) flight_drop(s, p);
+    }
+    flight_trim(s);
+    give_back_queue(s, group);
+}
+
+void session_leave_group(struct session *s, uint32_t group)
+{
+    give_back_queue(s, group);
+    for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
+        struct pending *p = ring_at(&s->flight, i);
+        if (!is_of(p, group) || !p->m) continue;
+        p->group = group_number(s->broker, group, p->m);
+        p->former = true;
+    }
+}
+
+void session_give_back_former(struct session *s)
+{
+    for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
+        struct pending *p = ring_at(&s->flight, i);
+        if (!p->former || p->state != FLIGHT_SENT || p->qos != 1) continue;
+        group_send_back(s->broker, p->group, p->m);
+        flight_drop(s, p);
+    }
+    flight_trim(s);
+}
