@@ -70,7 +70,13 @@ void disk_submit(struct disk *d, struct disk_op *op)
 {
     op->disk = d;
     d->under_way++;
-    if (d->waiting || d->ops->submit(d, op) < 0) keep_waiting(d, op);
+    if (d->ops->submit(d, op) < 0) keep_waiting(d, op);
+}
+
+void disk_again(struct disk_op *op)
+{
+    struct disk *d = op->disk;
+    if (d->ops->submit(d, op) < 0) keep_waiting(d, op);
 }
 
 void disk_flush(struct disk *d)
@@ -78,14 +84,16 @@ void disk_flush(struct disk *d)
     if (d->ops->flush) d->ops->flush(d);
 }
 
+/* All are tried: what waits for a helper does not keep back what waits for the ring. */
 static void submit_waiting(struct disk *d)
 {
-    while (d->waiting) {
-        struct disk_op *op = d->waiting;
+    struct disk_op *op = d->waiting;
+    d->waiting = NULL;
+    d->last = &d->waiting;
+    while (op) {
         struct disk_op *next = op->next; /* the disk may use it for a list of its own */
-        if (d->ops->submit(d, op) < 0) return;
-        d->waiting = next;
-        if (!next) d->last = &d->waiting;
+        if (d->ops->submit(d, op) < 0) keep_waiting(d, op);
+        op = next;
     }
 }
 

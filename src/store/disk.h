@@ -39,6 +39,7 @@ struct disk_op {
     struct disk_op *next;
     struct helper_job job;
     uint8_t answers_due;
+    bool was_short; /* a read that gave less than the whole: for a helper */
 };
 
 struct disk_ops {
@@ -79,3 +80,4 @@ void disk_drain(struct disk *d);
 void disk_init(struct disk *d, const struct disk_ops *ops, const struct store_io *io);
 void disk_work(struct disk_op *op); /* does it here and now, as a helper does */
 void disk_done(struct disk_op *op);
+void disk_again(struct disk_op *op); /* submits it once more; it is not done */

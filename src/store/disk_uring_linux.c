@@ -81,7 +81,7 @@ static int submit(struct disk *d, struct disk_op *op)
 {
     struct disk_uring *x = (struct disk_uring *)d;
     if (!x->set_up) limit_workers(x);
-    if (op->kind == DISK_CALL) return x->helpers->ops->submit(x->helpers, op);
+    if (op->kind == DISK_CALL || op->was_short) return x->helpers->ops->submit(x->helpers, op);
     /* Never more than the completion queue holds. */
     if (io_uring_sq_space_left(&x->ring) < 2 || x->in_ring + 2 > ENTRIES) return -ERR_FULL;
     op->result = 0;
@@ -117,10 +117,15 @@ static void on_completion(struct disk_op *op, bool is_sync, int result)
         op->result = result;
 }
 
-/* A read may give less than the whole in the middle of a file: a helper reads it all. */
-static bool is_short_read(const struct disk_op *op)
+/* A read may give less than the whole in the middle of a file: then a helper reads it all, however
+ * long it takes till one can. What is short after that is the file. */
+static void finish(struct disk_op *op)
 {
-    return op->kind == DISK_READ && op->result >= 0 && (size_t)op->result < op->n;
+    op->was_short = op->kind == DISK_READ && op->result >= 0 && (size_t)op->result < op->n;
+    if (op->was_short)
+        disk_again(op);
+    else
+        disk_done(op);
 }
 
 static unsigned reap(struct disk_uring *x)
@@ -137,8 +142,7 @@ static unsigned reap(struct disk_uring *x)
         if (!op) continue;
         on_completion(op, tag & IS_SYNC, result);
         if (--op->answers_due > 0) continue;
-        if (is_short_read(op) && x->helpers->ops->submit(x->helpers, op) == 0) continue;
-        disk_done(op);
+        finish(op);
         n++;
     }
     return n;

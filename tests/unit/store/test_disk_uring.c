@@ -156,6 +156,7 @@ static struct {
     bool on;
     int write, sync; /* results to give; AS_IT_WAS: what the kernel gave */
     bool swapped;    /* the sync's comes first */
+    int read;        /* bytes that the next reads give; 0: as it was */
 } forger;
 
 enum { AS_IT_WAS = 1 << 30 };
@@ -167,6 +168,10 @@ int __wrap_io_uring_submit(struct io_uring *ring)
 {
     struct io_uring_cqe *cqe[2];
     int n = __real_io_uring_submit(ring);
+    if (forger.read && n == 1) {
+        assert_int_equal(io_uring_wait_cqe_nr(ring, cqe, 1), 0);
+        cqe[0]->res = forger.read;
+    }
     if (!forger.on || n != 2) return n;
     assert_int_equal(io_uring_wait_cqe_nr(ring, cqe, 2), 0);
     assert_int_equal(io_uring_peek_batch_cqe(ring, cqe, 2), 2);
@@ -282,6 +287,85 @@ static void what_the_ring_answers_ends_the_store_unless_both_are_whole(void **st
         fails_for_good(&r, &(struct refusal){.room = -1, .says = rows[i / 2].says});
         real_fini(&r);
     }
+}
+
+/* ---- a read that gives less than the whole ------------------------------------------------- */
+
+enum { BUSY_MAX = 80 };
+
+struct busy {
+    struct helper_job job;
+    pthread_mutex_t *gate;
+};
+
+static void wait_at_gate(struct helper_job *j)
+{
+    struct busy *b = CONTAINER_OF(j, struct busy, job);
+    pthread_mutex_lock(b->gate);
+    pthread_mutex_unlock(b->gate);
+}
+
+static void forget_job(struct helper_job *j)
+{
+    (void)j;
+}
+
+static void keep_helpers_busy(struct real *r, struct busy busy[BUSY_MAX], pthread_mutex_t *gate)
+{
+    unsigned n = 0;
+    int err;
+    do {
+        busy[n] = (struct busy){.job = {.work = wait_at_gate, .done = forget_job}, .gate = gate};
+        err = helper_submit(r->helpers, 0, &busy[n].job);
+    } while (err == 0 && ++n < BUSY_MAX);
+    assert_int_equal(err, -ERR_FULL);
+}
+
+struct reading {
+    struct store_read r;
+    uint8_t room[RECORD_BODY + 64];
+    int calls, err;
+};
+
+static void on_read(struct store_read *r, int err, const struct store_record *record)
+{
+    struct reading *x = CONTAINER_OF(r, struct reading, r);
+    (void)record;
+    x->calls++;
+    x->err = err;
+}
+
+static void a_short_read_waits_for_a_helper_and_is_no_damage(void **state)
+{
+    static struct busy busy[BUSY_MAX];
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    struct reading x = {.r = {.room = x.room, .done = on_read}};
+    struct waiter w = {.w.done = on_done};
+    struct store_ref ref;
+    struct real r;
+
+    (void)state;
+    if (!real_init(&r, true)) skip();
+    put(&r, &x.r.ref);
+    assert_int_equal(store_flush(r.store), 0);
+    pthread_mutex_lock(&gate);
+    keep_helpers_busy(&r, busy, &gate);
+    store_read(r.store, &x.r);
+    forger.read = 8;
+    store_commit(r.store);
+    forger.read = 0;
+    store_commit(r.store);
+    assert_int_equal(x.calls, 0);
+    put(&r, &ref); /* commits don't wait for helpers */
+    store_wait(r.store, &w.w);
+    while (w.calls == 0)
+        store_commit(r.store);
+    assert_int_equal(x.calls, 0);
+    pthread_mutex_unlock(&gate);
+    while (x.calls == 0)
+        store_commit(r.store);
+    assert_int_equal(x.err, 0);
+    real_fini(&r);
 }
 
 /* ---- the kernel's workers ----------------------------------------------------------------- */
@@ -462,6 +546,7 @@ int main(void)
         cmocka_unit_test(what_the_kernel_refuses_a_helper_ends_the_store),
         cmocka_unit_test(what_the_kernel_refuses_the_ring_ends_the_store),
         cmocka_unit_test(what_the_ring_answers_ends_the_store_unless_both_are_whole),
+        cmocka_unit_test(a_short_read_waits_for_a_helper_and_is_no_damage),
         cmocka_unit_test(workers_are_few_and_keep_off_the_cores_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
