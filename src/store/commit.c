@@ -127,6 +127,7 @@ static void on_committed(struct disk_op *op)
     s->buffered -= b->n;
     s->stats.commits++;
     s->stats.commit_ns = s->o.clock->now_ns - s->submitted_ns;
+    latency_add(&s->latency, s->stats.commit_ns);
     batch_free(s, b);
     if (s->nfree) s->reclaim_due = true;
     store_call_waits(s);

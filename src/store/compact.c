@@ -128,8 +128,10 @@ static unsigned look(struct store *s)
             stop(s, state != RECORD_GOOD || c->segment->live > 0);
             return 1;
         }
-        if ((r.flags & RECORD_KEEP) && move(s, &r, position_of(c->segment->seq, c->next)) < 0)
-            return 0;
+        int err = 0;
+        if (r.flags & RECORD_KEEP) err = move(s, &r, position_of(c->segment->seq, c->next));
+        if (err == -ERR_TOO_LARGE) stop(s, true); /* segments were larger when it was written */
+        if (err < 0) return 0;
         c->next += r.bytes;
     }
     return 1;

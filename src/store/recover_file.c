@@ -132,7 +132,7 @@ static int64_t read_durable(struct recovery *rc, int fd, const char **what)
     int64_t size = io->size(io->ctx, fd);
     *what = "reading";
     if (size < 0) return size;
-    if (size > SEGMENT_BYTES_MAX * 32ll) return -EFBIG;
+    if (size > STORE_SEGMENT_MAX * 32ll) return -EFBIG;
     if ((size_t)size > rc->room) {
         uint8_t *more = realloc(rc->buf, (size_t)size);
         if (!more) return -ENOMEM;

@@ -14,8 +14,6 @@
 enum {
     SEGMENT_HEAD = 64,
     SEGMENT_NAME = 32,
-    SEGMENT_BYTES_MIN = 4096,
-    SEGMENT_BYTES_MAX = 1 << 30,
 };
 
 enum segment_kind { SEGMENT_LOG, SEGMENT_SNAPSHOT };

@@ -15,6 +15,8 @@
 
 enum { RETRY_S = 10, SHIFT = 3 }; /* positions in a snapshot count units of 8 bytes */
 
+#define SNAPSHOT_BYTES_MAX ((uint64_t)UINT32_MAX << SHIFT)
+
 static const char temporary[] = "snapshot.tmp";
 
 /* ---- on a helper ----------------------------------------------------------------------- */
@@ -133,7 +135,7 @@ static int put(struct store *s, uint8_t type, const struct store_put *p)
     const struct record r = {.type = type, .version = p->version};
     uint32_t bytes = record_size(&r, &parts);
 
-    if (bytes == 0) return -ERR_TOO_LARGE;
+    if (bytes == 0 || t->offset + bytes > SNAPSHOT_BYTES_MAX) return -ERR_TOO_LARGE;
     if (!make_room(t, bytes)) return -ERR_NOMEM;
     uint64_t pos = position_of(t->seq | SNAPSHOT_SEQ, 0) + (t->offset >> SHIFT);
     record_write(t->buf + t->n, s->seed, pos, &r, &parts);

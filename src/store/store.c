@@ -21,7 +21,8 @@ struct store *store_new(const struct store_options *o)
     if (!s->o.segment_bytes) s->o.segment_bytes = SEGMENT_BYTES;
     if (!s->o.buffer_bytes_max) s->o.buffer_bytes_max = BUFFER_BYTES;
     if (!s->o.disk_bytes_max) s->o.disk_bytes_max = UINT64_MAX;
-    ASSERT(s->o.segment_bytes >= SEGMENT_BYTES_MIN && s->o.segment_bytes <= SEGMENT_BYTES_MAX);
+    ASSERT(s->o.segment_bytes >= STORE_SEGMENT_MIN && s->o.segment_bytes <= STORE_SEGMENT_MAX);
+    ASSERT(s->o.segment_bytes % RECORD_ALIGN == 0);
     s->log_id = store_dir_log_id(o->dir, o->core, o->generation);
     s->seed = record_seed(s->log_id);
     s->dir = s->prepare.fd = s->prepare.old_fd = s->snapshot.fd = -1;
@@ -68,13 +69,19 @@ void store_fail(struct store *s, int os_error, const char *what, const char *whe
 
 /* ---- append --------------------------------------------------------------------- */
 
+/* One record that is larger than half of what there may be is let in when the rest is small. */
+static bool outruns_disk(const struct store *s, uint32_t bytes, bool reserve)
+{
+    uint64_t most = s->o.buffer_bytes_max + (reserve ? s->o.segment_bytes : 0);
+    return s->buffered + bytes > most && s->buffered > s->o.buffer_bytes_max / 2;
+}
+
 /* An active segment in which `bytes` and the seal have room. */
 static int make_room(struct store *s, uint32_t bytes, bool reserve)
 {
     uint64_t most = s->o.segment_bytes - SEGMENT_HEAD - RECORD_SEAL_BYTES;
     if (bytes == 0 || bytes > most) return -ERR_TOO_LARGE;
-    if (s->buffered + bytes > s->o.buffer_bytes_max + (reserve ? s->o.segment_bytes : 0))
-        return -ERR_AGAIN;
+    if (outruns_disk(s, bytes, reserve)) return -ERR_AGAIN;
     /* One that was made with another size may be too small even when empty. */
     while ((uint64_t)s->active->used + bytes + RECORD_SEAL_BYTES > s->active->capacity) {
         int err = segment_rotate(s, reserve);
@@ -121,6 +128,18 @@ bool store_has_room(const struct store *s)
            (s->nready >= READY_WANTED || s->active->used < s->active->capacity / 2);
 }
 
+/* A copy of it, made when its segment is emptied, has 8 bytes more. */
+uint32_t store_record_limit(uint32_t segment_bytes)
+{
+    if (!segment_bytes) segment_bytes = SEGMENT_BYTES;
+    return segment_bytes - SEGMENT_HEAD - RECORD_SEAL_BYTES - RECORD_HEAD - 8;
+}
+
+uint32_t store_record_max(const struct store *s)
+{
+    return store_record_limit(s->o.segment_bytes);
+}
+
 int store_claim(struct store *s, struct store_ref ref)
 {
     struct segment *g = segment_find(s, position_seq(ref.pos));
@@ -149,6 +168,12 @@ uint64_t store_durable(const struct store *s)
 uint64_t store_tail(const struct store *s)
 {
     return s->active ? position_of(s->active->seq, s->active->used) : 0;
+}
+
+uint64_t store_committing(const struct store *s)
+{
+    const struct batch *b = s->oldest;
+    return s->committing ? position_of(b->segment->seq, b->at + b->n) : s->durable;
 }
 
 void store_wait(struct store *s, struct store_wait *w)
@@ -283,6 +308,11 @@ const char *store_why(const struct store *s)
 const char *store_engine(const struct store *s)
 {
     return s->o.disk->ops->name;
+}
+
+const struct store_latency *store_latency(const struct store *s)
+{
+    return &s->latency;
 }
 
 struct store_stats store_stats(const struct store *s)

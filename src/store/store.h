@@ -19,7 +19,12 @@
 #include "store/disk.h"
 #include "store/store_dir.h"
 
-enum { STORE_WHY = 320, STORE_TYPE_MAX = 239 };
+enum {
+    STORE_WHY = 320,
+    STORE_TYPE_MAX = 239,
+    STORE_SEGMENT_MIN = 4096,
+    STORE_SEGMENT_MAX = 1 << 30,
+};
 
 struct store;
 
@@ -67,9 +72,9 @@ struct store_options {
     const struct clock *clock;
     struct store_owner owner;
 
-    uint32_t segment_bytes;    /* 0: 16 MiB; the largest record is a little smaller */
+    uint32_t segment_bytes;    /* 0: 16 MiB; STORE_SEGMENT_MIN to MAX, a multiple of 8 */
     uint64_t disk_bytes_max;   /* 0: no limit but the disk */
-    uint64_t buffer_bytes_max; /* appended, not yet on disk; 0: 64 MiB */
+    uint64_t buffer_bytes_max; /* appended, not yet on disk; 0: 64 MiB. One record may exceed it */
     uint64_t lazy_ns;          /* how long STORE_LAZY may wait */
     bool salvage;              /* after damage: keep what is proved good, and say what was lost */
     bool read_only;            /* recovery changes nothing; there is no append */
@@ -141,6 +146,11 @@ struct store_put {
 int store_append(struct store *s, const struct store_put *p, struct store_ref *ref);
 bool store_has_room(const struct store *s);
 
+/* Key and parts of a record may have so many bytes together, or it is -ERR_TOO_LARGE: with a
+ * segment_bytes (0: the usual) that is to be, and with that of `s`. */
+uint32_t store_record_limit(uint32_t segment_bytes);
+uint32_t store_record_max(const struct store *s);
+
 /* Nobody refers to it any more. */
 void store_release(struct store *s, struct store_ref ref);
 
@@ -164,6 +174,10 @@ int store_flush(struct store *s);
 /* Everything before this position is on disk. Never rises after a failure. */
 uint64_t store_durable(const struct store *s);
 uint64_t store_tail(const struct store *s); /* the next record's position, or less */
+
+/* What store_durable() will be at least when the commit that is under way has succeeded;
+ * store_durable() if none is. */
+uint64_t store_committing(const struct store *s);
 
 /* Embedded by who waits. `done` gets 0 when all that had been appended before store_wait() is on
  * disk, or -ERR_STORAGE when it never will be known to be. Called at once if there is nothing to
@@ -210,10 +224,23 @@ struct store_stats {
     uint64_t records, bytes, commits, snapshots, snapshots_failed, moved; /* since the start */
     uint64_t live_bytes, log_bytes, disk_bytes; /* now: kept, in use, of all files */
     uint64_t commit_ns;                         /* of the last commit */
+    uint64_t recovery_ns, recovery_bytes;       /* store_recover(): its time, the files it read */
     unsigned segments, reads_waiting, waits;
+};
+
+/* How long commits took, from giving them to the disk till hearing of it, by the clock of the turn.
+ * Bucket i counts those below store_latency_limit_ns(i) and not below that of i - 1; the last one
+ * all others. Four buckets to each doubling, from a microsecond on. Written by the core. */
+enum { STORE_LATENCY_BUCKETS = 26 * 4 };
+
+struct store_latency {
+    uint64_t bucket[STORE_LATENCY_BUCKETS];
+    uint64_t sum_ns, count;
 };
 
 enum store_state store_state(const struct store *s);
 const char *store_why(const struct store *s);    /* empty while all is well */
 const char *store_engine(const struct store *s); /* "io_uring", "helper threads" */
 struct store_stats store_stats(const struct store *s);
+const struct store_latency *store_latency(const struct store *s);
+uint64_t store_latency_limit_ns(unsigned bucket);

@@ -137,6 +137,7 @@ struct store {
     struct snapshot snapshot;
     struct compact compact;
     struct store_stats stats;
+    struct store_latency latency;
 };
 
 /* ---- store.c */
@@ -153,6 +154,7 @@ struct store_ref batch_put(struct store *s, struct batch *b, struct record *r,
 void batch_seal(struct store *s);                         /* nothing more is added to this one */
 void commit_start(struct store *s);
 void commit_free(struct store *s);
+void latency_add(struct store_latency *l, uint64_t ns);                  /* latency.c */
 const uint8_t *commit_find(const struct store *s, struct store_ref ref); /* still in memory */
 
 /* ---- segments: prepare.c */

@@ -136,7 +136,7 @@ static int recover(const struct store_io *io, bool salvage, struct seen *seen)
                                     .dir = &dir,
                                     .generation = 1,
                                     .clock = &clock,
-                                    .segment_bytes = SEGMENT_BYTES_MIN,
+                                    .segment_bytes = STORE_SEGMENT_MIN,
                                     .salvage = salvage};
     struct store *s = store_new(&o);
     *seen = (struct seen){0};

@@ -179,6 +179,90 @@ static void too_large_is_refused_and_changes_nothing(void **state)
     assert_int_equal(rig_put(r, 1, RIG_SEGMENT - 64 - 32 - 24 - 4, 0, NULL), 0);
 }
 
+static void the_largest_record_fits_and_one_byte_more_is_too_large(void **state)
+{
+    struct rig *r = *state;
+    uint32_t most = store_record_max(r->store) - 4; /* the key */
+    struct store_ref ref;
+    assert_int_equal(store_record_limit(RIG_SEGMENT), store_record_max(r->store));
+    assert_int_equal(rig_put(r, 1, most, STORE_KEEP, &ref), 0);
+    assert_true(ref.bytes <= RIG_SEGMENT - 64 - 32 - 8); /* and so does its copy */
+    rig_settle(r);
+    assert_int_equal(rig_put(r, 2, most + 9, 0, NULL), -ERR_TOO_LARGE);
+}
+
+static void a_record_larger_than_the_buffer_goes_when_that_is_small(void **state)
+{
+    struct rig *r = *state;
+    rig_fini(r);
+    rig_init(r, NULL);
+    r->options.buffer_bytes_max = 1000;
+    assert_int_equal(rig_open(r), 0);
+    store_start(r->store);
+    rig_settle(r);
+    assert_int_equal(rig_put(r, 1, 300, 0, NULL), 0);
+    assert_int_equal(rig_put(r, 2, 2500, 0, NULL), 0);
+    assert_int_equal(rig_put(r, 3, 1, 0, NULL), -ERR_AGAIN);
+    rig_settle(r);
+    assert_int_equal(rig_put(r, 3, 1, 0, NULL), 0);
+}
+
+static void it_says_what_the_commit_under_way_will_make_durable(void **state)
+{
+    struct rig *r = *state;
+    struct store_ref ref;
+    assert_true(store_committing(r->store) == store_durable(r->store));
+    for (unsigned i = 0; i < 40; i++) { /* over the ends of segments, too */
+        assert_int_equal(rig_put(r, i, 500, 0, &ref), 0);
+        store_commit(r->store);
+        uint64_t will = store_committing(r->store);
+        assert_true(will > store_durable(r->store));
+        assert_int_equal(rig_put(r, i, 500, 0, &ref), 0);
+        assert_true(store_committing(r->store) == will && will <= ref.pos);
+        store_poll(r->store);
+        assert_true(store_durable(r->store) >= will);
+        assert_true(store_durable(r->store) <= ref.pos);
+        assert_true(store_committing(r->store) == store_durable(r->store));
+        rig_settle(r);
+    }
+}
+
+static void commits_are_timed(void **state)
+{
+    static const uint64_t took[] = {0,    1023,    1024,     1279,        1280,
+                                    5000, 1000000, 40000000, 60000000000, 1u << 30};
+    struct rig *r = *state;
+    const struct store_latency *l = store_latency(r->store);
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(took); i++) {
+        unsigned bucket = 0;
+        uint64_t before[STORE_LATENCY_BUCKETS];
+        memcpy(before, l->bucket, sizeof before);
+        rig_put(r, 1, 10, 0, NULL);
+        store_commit(r->store);
+        r->clock.now_ns += took[i];
+        store_poll(r->store);
+        while (took[i] >= store_latency_limit_ns(bucket))
+            bucket++;
+        assert_true(bucket < STORE_LATENCY_BUCKETS);
+        assert_int_equal(l->bucket[bucket], before[bucket] + 1);
+        sum += took[i];
+        assert_int_equal(l->count, i + 1);
+        assert_true(l->sum_ns == sum);
+    }
+}
+
+static void no_time_is_too_long_to_be_counted(void **state)
+{
+    struct rig *r = *state;
+    rig_put(r, 1, 10, 0, NULL);
+    store_commit(r->store);
+    r->clock.now_ns += 1ull << 50;
+    store_poll(r->store);
+    assert_int_equal(store_latency(r->store)->bucket[STORE_LATENCY_BUCKETS - 1], 1);
+}
+
 static void a_full_disk_refuses_new_things_but_takes_deletes(void **state)
 {
     struct rig *r = *state;
@@ -311,6 +395,11 @@ int main(void)
         TEST(lazy_records_wait_for_their_time_or_for_company),
         TEST(a_failed_commit_ends_it),
         TEST(too_large_is_refused_and_changes_nothing),
+        TEST(the_largest_record_fits_and_one_byte_more_is_too_large),
+        TEST(a_record_larger_than_the_buffer_goes_when_that_is_small),
+        TEST(it_says_what_the_commit_under_way_will_make_durable),
+        TEST(commits_are_timed),
+        TEST(no_time_is_too_long_to_be_counted),
         TEST(a_full_disk_refuses_new_things_but_takes_deletes),
         TEST(an_append_that_outruns_the_disk_is_put_off),
         TEST(a_record_is_read_back_from_memory_and_from_disk),
