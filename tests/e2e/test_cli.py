@@ -143,6 +143,8 @@ BENCHES = ( # mode, QoS, further arguments, and the figure that tells how much w
     ("idle", "0", ["-n", "100"], "connections"),
     ("retain", "1", ["-n", "500"], "stored"),
     ("connrate", "0", ["-n", "50"], "connections"),
+    ("acks", "1", ["-P", "5", "-S", "2"], "acked"),
+    ("acks", "2", ["-P", "5", "-S", "2", "-V", "5"], "received"),
 )
 
 
@@ -157,3 +159,21 @@ def bench_does_something_and_loses_nothing(t, run):
     holds(f"{done_what}: {figures}", figures[done_what] > 0)
     for bad in ("lost", "duplicate", "failed", "out_of_order"):
         same(bad, figures.get(bad, 0), 0)
+
+
+@claim(cores=(1, 4), version=("311", "5"), qos=("1", "2"))
+def bench_finds_each_message_that_waited(t, version, qos):
+    where = ["-h", t.broker.host, "-p", str(t.broker.port), "--json", "-P", "8", "-S", "3",
+             "-V", version, "-q", qos, "--name", f"w{version}q{qos}"]
+
+    def bench(*more):
+        done = mosquitto.run([t.pinion, "bench", *where, *more], seconds=40)
+        same(f"exit status ({done.stderr})", done.returncode, 0)
+        return json.loads(done.stdout)
+
+    left = bench("-m", "acks", "--away", "-n", "2000", "-W", "0s", "-d", "20s")
+    same("acknowledged", (left["published"], left["unacknowledged"], left["failed"]), (2000, 0, 0))
+    found = bench("-m", "drain", "-n", "2000")
+    same("found", (found["waited"], found["lost"], found["duplicate"], found["failed"]),
+         (2000, 0, 0, 0))
+    same("found again", bench("-m", "drain", "-n", "1")["waited"], 0)

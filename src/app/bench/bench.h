@@ -23,7 +23,13 @@ struct bench;
 struct scenario;
 struct worker;
 
-enum { BENCH_BUFFER = 1 << 20, BENCH_THREADS_MAX = 64, BENCH_FAILURE = 192 };
+enum {
+    BENCH_BUFFER = 1 << 20,
+    BENCH_THREADS_MAX = 64,
+    BENCH_FAILURE = 192,
+    BENCH_NAME = 16,
+    BENCH_ID = 48
+};
 
 enum phase { PHASE_CONNECT, PHASE_RUN, PHASE_DRAIN, PHASE_STOP };
 
@@ -50,7 +56,7 @@ struct bench_options {
     enum mqtt_version version;
     uint32_t qos;
     uint32_t publishers, subscribers;
-    uint32_t count; /* links of idle and connrate, messages of retain */
+    uint32_t count; /* links of idle and connrate; messages of retain, acks, drain (0: any) */
     uint32_t payload_bytes, window;
     uint32_t rate; /* messages a second; 0: closed loop */
     uint32_t measure_ms, warmup_ms;
@@ -58,7 +64,9 @@ struct bench_options {
     uint32_t broker_pid; /* 0: unknown */
     uint8_t transport;   /* enum wire_kind */
     bool resume;         /* TLS sessions, by links that come again */
+    bool away;           /* sessions leave before messages come */
     bool json, progress;
+    const char *name; /* NULL: one of its own */
 };
 
 struct scenario {
@@ -70,6 +78,8 @@ struct scenario {
     void (*release)(struct bench *b);
     /* Main thread: the run, from first connection to report. An exit code. */
     int (*conduct)(struct bench *b);
+    /* Worker: fills in what is to differ in CONNECT; room for a client id. May be NULL. */
+    void (*on_greet)(const struct link *l, struct mqtt_connect *c, char id[BENCH_ID]);
     /* Worker: the broker has accepted the link; a packet that is not CONNACK; output that waited
      * has gone; the link has ended though nobody asked it to. Any may be NULL but on_up. */
     void (*on_up)(struct link *l);
@@ -104,9 +114,9 @@ struct bench {
     uint32_t nlinks;
     struct worker *workers;
     unsigned started;
-    void *state;       /* the scenario's */
-    double rss_before; /* the broker's, before the first connection */
-    char name[16];     /* of this run, in client ids and topics */
+    void *state;           /* the scenario's */
+    double rss_before;     /* the broker's, before the first connection */
+    char name[BENCH_NAME]; /* of this run, in client ids and topics */
 
     _Atomic int phase;
     _Atomic uint64_t measure_from_ns; /* latency counts of what was sent since; UINT64_MAX: none */
@@ -147,6 +157,8 @@ bool bench_wait_ready(struct bench *b); /* false: told why */
 void bench_set_phase(struct bench *b, enum phase p);
 struct tallies bench_tallies(const struct bench *b);
 void bench_sleep(struct bench *b, uint32_t ms); /* with a progress line each second */
+/* The same, or until `t` has come to `until`. */
+void bench_sleep_until(struct bench *b, uint32_t ms, enum tally t, uint64_t until);
 /* Waits until `t` has come to `until`, or has not moved for `patience_s`. */
 void bench_wait_tally(struct bench *b, enum tally t, uint64_t until, double patience_s);
 void bench_stop(struct bench *b); /* all workers have ended */
@@ -173,4 +185,4 @@ double broker_rss_bytes(const struct bench *b);
  */
 
 extern const struct scenario bench_pairs, bench_fan_out, bench_fan_in, bench_shared, bench_idle,
-    bench_connrate, bench_retain;
+    bench_connrate, bench_retain, bench_acks, bench_drain;

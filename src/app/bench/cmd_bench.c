@@ -17,8 +17,8 @@
 #include "base/err.h"
 
 static const struct scenario *const scenarios[] = {
-    &bench_pairs, &bench_fan_out, &bench_fan_in,   &bench_shared,
-    &bench_idle,  &bench_retain,  &bench_connrate,
+    &bench_pairs,  &bench_fan_out,  &bench_fan_in, &bench_shared, &bench_idle,
+    &bench_retain, &bench_connrate, &bench_acks,   &bench_drain,
 };
 
 enum {
@@ -39,6 +39,8 @@ enum {
     ARG_THREADS,
     ARG_VERSION,
     ARG_PID,
+    ARG_AWAY,
+    ARG_NAME,
     ARG_JSON,
     ARG_PROGRESS,
     ARGS
@@ -53,7 +55,7 @@ static const struct arg bench_args[ARGS] = {
     [ARG_RESUME] = {0, "resume", NULL, "connrate: show the TLS ticket of the time before"},
     [ARG_PUBLISHERS] = {'P', "publishers", "N", "clients that publish (1)"},
     [ARG_SUBSCRIBERS] = {'S', "subscribers", "N", "clients that subscribe (1)"},
-    [ARG_COUNT] = {'n', "count", "N", "connections or retained messages (1000)"},
+    [ARG_COUNT] = {'n', "count", "N", "connections or messages (1000; acks, drain: no end)"},
     [ARG_QOS] = {'q', "qos", "QOS", "0, 1 or 2 (0)"},
     [ARG_LENGTH] = {'l', "length", "SIZE", "bytes of a payload, at least 16 (64)"},
     [ARG_WINDOW] = {'w', "window", "N", "closed loop: messages under way per publisher (100)"},
@@ -63,6 +65,8 @@ static const struct arg bench_args[ARGS] = {
     [ARG_THREADS] = {'T', "threads", "N", "threads of the load generator (1)"},
     [ARG_VERSION] = {'V', "protocol-version", "V", "31, 311 or 5 (311)"},
     [ARG_PID] = {'B', "broker-pid", "PID", "the broker's process: report its CPU time and memory"},
+    [ARG_AWAY] = {0, "away", NULL, "acks: subscribers leave before messages come"},
+    [ARG_NAME] = {0, "name", "NAME", "of the run, in client ids and topics (one of its own)"},
     [ARG_JSON] = {0, "json", NULL, "one line of JSON"},
     [ARG_PROGRESS] = {0, "progress", NULL, "a line on stderr each second (default on a terminal)"},
 };
@@ -131,6 +135,15 @@ static int set_transport(const struct command *c, struct bench_options *o, const
     return EXIT_OK;
 }
 
+static int set_name(const struct command *c, struct bench_options *o, const char *name)
+{
+    if (!*name || strlen(name) >= BENCH_NAME || strpbrk(name, "+#/"))
+        return args_refuse(c, "--name %s: expected 1 to %d characters, none of them + # /", name,
+                           BENCH_NAME - 1);
+    o->name = name;
+    return EXIT_OK;
+}
+
 static int set_arg(const struct command *c, struct bench_options *o, struct target *t, int row,
                    const char *value)
 {
@@ -140,6 +153,8 @@ static int set_arg(const struct command *c, struct bench_options *o, struct targ
     case ARG_PORT: t->port = value; return EXIT_OK;
     case ARG_TRANSPORT: return set_transport(c, o, value);
     case ARG_RESUME: o->resume = true; return EXIT_OK;
+    case ARG_AWAY: o->away = true; return EXIT_OK;
+    case ARG_NAME: return set_name(c, o, value);
     case ARG_JSON: o->json = true; return EXIT_OK;
     case ARG_PROGRESS: o->progress = true; return EXIT_OK;
     case ARG_VERSION:
@@ -166,6 +181,17 @@ static int run_bench(const struct command *c, const struct bench_options *o)
     return status;
 }
 
+/* What the mode leaves no choice about, or has a default of its own for. */
+static void suit_mode(struct bench_options *o)
+{
+    bool keeps = o->scenario == &bench_acks || o->scenario == &bench_drain;
+
+    if (o->scenario == &bench_pairs) o->subscribers = o->publishers;
+    if (o->scenario == &bench_retain) o->threads = 1; /* two links that may not miss each other */
+    if (keeps && o->qos == 0) o->qos = 1;
+    if (!keeps && o->count == 0) o->count = 1000;
+}
+
 static int run(const struct command *c, int argc, char **argv)
 {
     struct bench_options o = {
@@ -173,7 +199,6 @@ static int run(const struct command *c, int argc, char **argv)
         .version = MQTT_V311,
         .publishers = 1,
         .subscribers = 1,
-        .count = 1000,
         .payload_bytes = 64,
         .window = 100,
         .threads = 1,
@@ -191,8 +216,7 @@ static int run(const struct command *c, int argc, char **argv)
         int status = set_arg(c, &o, &target, row, value);
         if (status != EXIT_OK) return status;
     }
-    if (o.scenario == &bench_pairs) o.subscribers = o.publishers;
-    if (o.scenario == &bench_retain) o.threads = 1; /* two links, and one may not miss the other */
+    suit_mode(&o);
     if (resolve_host(&o.server, 1, target.host, target.port, error) < 0) {
         fprintf(stderr, "pinion %s: %s\n", c->name, error);
         return EXIT_FAILED;
@@ -220,7 +244,12 @@ const struct command command_bench = {
         "  shared    -S subscribers share what -P publishers send\n"
         "  idle      -n connections that do nothing, for -d: the broker's memory for each\n"
         "  retain    -n retained messages are stored, read by one subscriber, and removed\n"
-        "  connrate  -n clients connect, leave and come again\n\n"
+        "  connrate  -n clients connect, leave and come again\n"
+        "  acks      how fast -P publishers (QoS 1 or 2) are acknowledged, while -S sessions that\n"
+        "            the broker keeps take their messages, or (--away) have left: until -n or -d\n"
+        "  drain     the sessions that acks --away left behind, with the same -P, -S, -l and "
+        "--name,\n"
+        "            come back, take what waits for them, count it (-n) and are removed\n\n"
         "Without -r a publisher has at most -w messages under way (closed loop). With -r messages\n"
         "leave at a fixed rate, and latency counts from when each should have left.\n",
 };

@@ -33,8 +33,11 @@ int bench_start(struct bench *b)
 
     pthread_mutex_init(&b->lock, NULL);
     atomic_store(&b->measure_from_ns, UINT64_MAX);
-    snprintf(b->name, sizeof b->name, "b%llx",
-             (unsigned long long)bench_now_ns() >> 16 & 0xffffffff);
+    if (b->options->name)
+        snprintf(b->name, sizeof b->name, "%s", b->options->name);
+    else
+        snprintf(b->name, sizeof b->name, "b%llx",
+                 (unsigned long long)bench_now_ns() >> 16 & 0xffffffff);
     b->rss_before = broker_rss_bytes(b);
     int err = wire_rules_init(&b->wires, b->options->transport, b->options->resume);
     if (err == 0) err = b->scenario->prepare(b);
@@ -78,21 +81,33 @@ static void nap(uint64_t ns)
         ;
 }
 
+static void show_progress(const struct tallies *before, const struct tallies *t, double s)
+{
+    fprintf(stderr, "%10.0f sent/s %10.0f received/s\n",
+            (double)(t->n[TALLY_SENT] - before->n[TALLY_SENT]) / s,
+            (double)(t->n[TALLY_RECEIVED] - before->n[TALLY_RECEIVED]) / s);
+}
+
+void bench_sleep_until(struct bench *b, uint32_t ms, enum tally t, uint64_t until)
+{
+    uint64_t shown = bench_now_ns(), end = shown + ms * NS_PER_MS;
+    uint64_t longest = until == UINT64_MAX ? NS_PER_S : NS_PER_MS;
+    struct tallies before = bench_tallies(b), after = before;
+
+    for (uint64_t now; after.n[t] < until && (now = bench_now_ns()) < end;
+         after = bench_tallies(b)) {
+        if (now - shown >= NS_PER_S) {
+            if (b->options->progress) show_progress(&before, &after, (double)(now - shown) / 1e9);
+            before = after;
+            shown = now;
+        }
+        nap(end - now < longest ? end - now : longest);
+    }
+}
+
 void bench_sleep(struct bench *b, uint32_t ms)
 {
-    uint64_t end = bench_now_ns() + ms * NS_PER_MS;
-    struct tallies before = bench_tallies(b);
-
-    for (uint64_t now; (now = bench_now_ns()) < end;) {
-        nap(end - now < NS_PER_S ? end - now : NS_PER_S);
-        if (!b->options->progress) continue;
-        struct tallies t = bench_tallies(b);
-        double s = (double)(bench_now_ns() - now) / 1e9;
-        fprintf(stderr, "%10.0f sent/s %10.0f received/s\n",
-                (double)(t.n[TALLY_SENT] - before.n[TALLY_SENT]) / s,
-                (double)(t.n[TALLY_RECEIVED] - before.n[TALLY_RECEIVED]) / s);
-        before = t;
-    }
+    bench_sleep_until(b, ms, TALLY_SENT, UINT64_MAX);
 }
 
 void bench_wait_tally(struct bench *b, enum tally t, uint64_t until, double patience_s)

@@ -11,24 +11,31 @@
 
 enum { STALL_NS = 1000 * 1000 * 1000, STALL_LOOK_NS = 200 * 1000 * 1000 };
 
-int flow_frame_new(struct flow *f, const struct bench *b, uint32_t publisher)
+uint8_t *flow_packet_new(const struct bench *b, struct bytes topic, size_t *len, size_t *id_at)
 {
     const struct bench_options *o = b->options;
-    char topic[64];
-    int n = snprintf(topic, sizeof topic, "bench/%s/%u", b->name, publisher);
     struct mqtt_publish_out p = {
-        .topic = bytes_of(topic, (size_t)n),
+        .topic = topic,
         .payload = bytes_of(NULL, o->payload_bytes),
         .qos = (uint8_t)o->qos,
         .packet_id = o->qos ? 1 : 0,
     };
 
-    f->frame_len = mqtt_publish_size(o->version, &p);
-    f->frame = malloc(f->frame_len);
-    if (!f->frame) return -ERR_NOMEM;
-    size_t head = mqtt_encode_publish_head(f->frame, o->version, &p, &f->id_at);
-    memset(f->frame + head, 'x', f->frame_len - head);
-    return 0;
+    *len = mqtt_publish_size(o->version, &p);
+    uint8_t *packet = malloc(*len);
+    if (!packet) return NULL;
+    size_t head = mqtt_encode_publish_head(packet, o->version, &p, id_at);
+    memset(packet + head, 'x', *len - head);
+    return packet;
+}
+
+int flow_frame_new(struct flow *f, const struct bench *b, uint32_t publisher)
+{
+    char topic[64];
+    int n = snprintf(topic, sizeof topic, "bench/%s/%u", b->name, publisher);
+
+    f->frame = flow_packet_new(b, bytes_of(topic, (size_t)n), &f->frame_len, &f->id_at);
+    return f->frame ? 0 : -ERR_NOMEM;
 }
 
 void flow_mark(struct worker *w, struct flow *f)

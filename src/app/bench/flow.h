@@ -66,6 +66,9 @@ struct flow_turn {
 void flow_mark(struct worker *w, struct flow *f);
 uint64_t flow_on_turn(struct worker *w);
 int flow_frame_new(struct flow *f, const struct bench *b, uint32_t publisher);
+/* A PUBLISH of that topic, to be copied and stamped, with its length and where the packet id
+ * stands; NULL without memory. The caller frees it. */
+uint8_t *flow_packet_new(const struct bench *b, struct bytes topic, size_t *len, size_t *id_at);
 
 /* ---- flow_receive.c ---------------------------------------------------------------------- */
 

@@ -99,7 +99,7 @@ static void send_more(struct link *l)
 static void greet(struct link *l)
 {
     const struct bench *b = l->worker->bench;
-    char id[48];
+    char id[BENCH_ID];
     int n = snprintf(id, sizeof id, "%s-%u-%u", b->name, l->index, l->tries++);
     struct mqtt_connect c = {
         .version = b->options->version,
@@ -109,6 +109,7 @@ static void greet(struct link *l)
     uint8_t packet[128];
     struct writer w = wr_of(packet, sizeof packet);
 
+    if (b->scenario->on_greet) b->scenario->on_greet(l, &c, id);
     mqtt_encode_connect(&w, &c);
     ASSERT(!w.bad);
     l->state = LINK_GREETING;

@@ -243,6 +243,8 @@ static void clients_refuse_what_cannot_work_before_they_connect(void **state)
     assert_non_null(strstr(h.text, "did you mean pairs?"));
     assert_int_equal(RUN(&h, "bench", "-l", "15"), EXIT_USAGE);
     assert_non_null(strstr(h.text, "--length 15: expected a size such as 64 MiB from 16 B"));
+    assert_int_equal(RUN(&h, "bench", "--name", "a/b"), EXIT_USAGE);
+    assert_non_null(strstr(h.text, "--name a/b: expected 1 to 15 characters"));
     assert_int_equal(RUN(&h, "serve", "here"), EXIT_USAGE);
     assert_int_equal(RUN(&h, "check", "--set", "cores=5000"), EXIT_CONFIG);
     assert_non_null(strstr(h.text, "cores: 5000 is not a number of cores"));
