@@ -16,6 +16,8 @@
 #include "broker/retain.h"
 #include "broker/session.h"
 
+struct durability_rules;
+
 struct broker_options {
     uint32_t sessions_max;      /* per core */
     uint32_t subscriptions_max; /* per session */
@@ -33,6 +35,8 @@ struct broker_options {
     struct allowance_limits rates; /* per client; all 0: none */
     bool takeover_by_anybody;      /* a client id of one user may be taken by another */
     uint32_t password_cache_s;     /* a password that was right is not hashed again for so long */
+    uint8_t durability; /* enum durability, of what comes by no listener; memory without a log */
+    const struct durability_rules *durability_rules; /* in force; NULL: none */
 };
 
 #define BROKER_OPTIONS_DEFAULT                                                                     \

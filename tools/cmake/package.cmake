@@ -14,8 +14,16 @@ file(MAKE_DIRECTORY ${made})
 configure_file(tools/packaging/systemd/pinion.service.in ${made}/pinion.service @ONLY)
 
 install(TARGETS pinion RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(FILES tools/pinion.example.yaml RENAME pinion.yaml
-  DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/pinion)
+# An installed broker keeps its data, where the service may write.
+file(READ tools/pinion.example.yaml settings)
+string(REPLACE "# data:\n#   dir:" "data:\n  dir:" settings_kept "${settings}")
+string(REPLACE "\n#   durability:" "\n  # durability:" settings_kept "${settings_kept}")
+if(settings STREQUAL settings_kept)
+  message(FATAL_ERROR "tools/pinion.example.yaml has no data.dir to be set")
+endif()
+file(WRITE ${made}/pinion.yaml "${settings_kept}")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS tools/pinion.example.yaml)
+install(FILES ${made}/pinion.yaml DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/pinion)
 install(FILES ${made}/pinion.service DESTINATION lib/systemd/system)
 install(FILES tools/completion/pinion.bash RENAME pinion
   DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)

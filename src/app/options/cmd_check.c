@@ -33,6 +33,17 @@ static void print_plan(const struct cpu_plan *p)
     }
 }
 
+static void print_data_rules(const struct options *o)
+{
+    const struct durability_rules *r = o->data_rules;
+
+    if (!r) return;
+    printf("\nDATA RULES; the first that matches decides\n");
+    for (uint32_t i = 0; i < r->n; i++)
+        printf("%-9s %.*s\n", listen_durability_words[r->at[i].durability + 1],
+               (int)r->at[i].filter.n, (const char *)r->at[i].filter.p);
+}
+
 static void print_introduction(void)
 {
     puts(
@@ -59,16 +70,23 @@ static void print_introduction(void)
         "  - address: 10.0.0.5:1884\n    proxy_protocol: required\n"
         "    proxy_from: [10.0.0.0/24]\n```\n");
     listen_show_keys(stdout);
-    puts("\n`rules` is a list too, of who may read and write what; [access.md](access.md) tells of "
-         "it:\n\n"
-         "```yaml\nrules:\n  - {allow: read, user: '*', topics: ['news/#']}\n"
-         "  - {allow: all, user: '*', topics: ['users/%u/#']}\n```\n\n"
-         "`pinion check` shows every setting as it would be, and where its value comes from.\n\n"
-         "On HUP all of it is read again: the file, and the certificates, keys and lists that it "
-         "names.\nIf anything is wrong, nothing changes and the log says why. Settings whose "
-         "change needs a reload\nare taken then, those that need a restart are named in the log. "
-         "What a client was told when\nit connected (packet size, topic aliases) holds until it "
-         "connects again.");
+    puts(
+        "\n`rules` is a list too, of who may read and write what; [access.md](access.md) tells of "
+        "it:\n\n"
+        "```yaml\nrules:\n  - {allow: read, user: '*', topics: ['news/#']}\n"
+        "  - {allow: all, user: '*', topics: ['users/%u/#']}\n```\n\n"
+        "`data.rules` is one more, of how topics are kept; [durability.md](durability.md) tells of "
+        "it. The\nfirst whose filter matches decides, before the listener; without any, or where "
+        "none matches, the\nlistener does:\n\n"
+        "```yaml\ndata:\n  dir: /var/lib/pinion/data\n  rules:\n"
+        "    - {topic: 'telemetry/#', durability: memory}\n"
+        "    - {topic: 'orders/#', durability: commit}\n```\n\n"
+        "`pinion check` shows every setting as it would be, and where its value comes from.\n\n"
+        "On HUP all of it is read again: the file, and the certificates, keys and lists that it "
+        "names.\nIf anything is wrong, nothing changes and the log says why. Settings whose "
+        "change needs a reload\nare taken then, those that need a restart are named in the log. "
+        "What a client was told when\nit connected (packet size, topic aliases) holds until it "
+        "connects again.");
 }
 
 /* docs/configuration.md, so that it can't drift from the tables. */
@@ -136,6 +154,7 @@ static int print_all(const struct command *c, struct options *o, const struct ac
         return EXIT_CONFIG;
     }
     rules_print(o, a, stdout);
+    print_data_rules(o);
     print_plan(&plan);
     return EXIT_OK;
 }

@@ -82,6 +82,7 @@ static void show_one(const struct sock_addr *a, const struct listen_how *h, FILE
     line(out, "protocol", listen_protocol_words[h->protocol]);
     line(out, "transport", listen_transport_text(h));
     line(out, "anonymous", listen_anonymous_words[h->anonymous]);
+    line(out, "durability", listen_durability_words[h->durability]);
     snprintf(text, sizeof text, "%u", h->connections_max);
     line(out, "connections", text);
     if (a->ss.ss_family == AF_UNIX) {

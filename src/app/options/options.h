@@ -17,6 +17,7 @@
 #include "broker/access/hook.h"
 #include "broker/access/jwt.h"
 #include "broker/broker.h"
+#include "broker/journal/durability.h"
 #include "core/core.h"
 #include "core/mesh.h"
 #include "net/net.h"
@@ -62,6 +63,7 @@ struct listen_how {
     uint8_t transport;          /* enum listen_transport */
     uint8_t client;             /* enum tls_client */
     uint8_t anonymous;          /* enum door_anonymous; DOOR_AUTO: as access.anonymous says */
+    uint8_t durability;         /* 0: as data.durability says, else enum durability, plus 1 */
     uint32_t connections_max;   /* clients by it at a time; 0: any number */
     uint16_t mode;              /* of a Unix socket */
     bool proxied;               /* a PROXY header comes first, */
@@ -91,6 +93,20 @@ struct listen_set {
     unsigned n;
 };
 
+enum data_engine { DATA_AUTO, DATA_URING, DATA_THREADS };
+
+/* What is kept on disk, and how. */
+struct data_options {
+    char dir[OPTION_TEXT_MAX]; /* empty: nothing is */
+    uint8_t durability;        /* enum durability, of listeners that don't say */
+    uint8_t engine;            /* enum data_engine */
+    bool salvage;
+    uint32_t interval_ms;
+    uint32_t segment_bytes;
+    uint64_t bytes_max; /* of one core's files; 0: no limit */
+    uint64_t queue_memory;
+};
+
 struct options {
     char cores[OPTION_TEXT_MAX];
     bool pin;
@@ -107,6 +123,8 @@ struct options {
     uint8_t anonymous; /* enum door_anonymous, of listeners that don't say */
     struct acl_options acl;
     struct acl *rules; /* as the file has them; NULL: it has none. Owned: options_fini() */
+    struct data_options data;
+    struct durability_rules *data_rules; /* the same */
     char passwords[OPTION_TEXT_MAX];
     struct jwt_options jwt;
     struct hook_options hook;
@@ -215,12 +233,22 @@ int listen_file_open(struct sock_file *f, const struct sock_addr *a, const struc
                      char *error, size_t n);
 
 /* In the order of enum listen_protocol. */
-extern const char *const listen_protocol_words[3];
+extern const char *const listen_protocol_words[3]; /* NULL behind the last */
 
 /* In the order of enum door_anonymous. */
-extern const char *const listen_anonymous_words[3];
+extern const char *const listen_anonymous_words[4];
 
 bool listen_is_admin(const struct listen_how *h);
+
+/* What a listener's acknowledgements mean: enum durability. */
+uint8_t listen_durability(const struct options *o, const struct listen_how *h);
+
+/* In the order of `listen_how.durability`. */
+extern const char *const listen_durability_words[5];
+
+/* Do the settings of `data` fit each other, and those of MQTT? 0, or -ERR_INVALID with o->error
+ * set. */
+int options_check_data(struct options *o);
 
 /* Adds the listeners of `admin.address`, settles where the token is: 0, or -ERR_INVALID with
  * o->error set. */

@@ -26,6 +26,8 @@ struct file_values {
     unsigned listeners_count;
     struct file_rule *rules;
     unsigned rules_count;
+    struct file_data_rule *data_rules;
+    unsigned data_rules_count;
 };
 
 struct file_section {
@@ -92,10 +94,15 @@ static struct file_schema *schema_new(void)
     static const cyaml_schema_field_t rules =
         CYAML_FIELD_SEQUENCE("rules", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_values,
                              rules, &file_rule_schema, 1, ACL_RULES_MAX);
+    static const cyaml_schema_field_t data_rules =
+        CYAML_FIELD_SEQUENCE("rules", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_values,
+                             data_rules, &file_data_rule_schema, 1, DURABILITY_RULES_MAX);
     struct file_schema *s = calloc(1, sizeof *s);
 
     if (!s) return NULL;
     s->top[s->ntop++] = rules;
+    struct file_section *data = section_at(s, "data", strlen("data"));
+    data->field[data->n++] = data_rules;
     for (unsigned i = 0; i < options_count(); i++) {
         const struct option *row = option_at(i);
         const char *dot = strchr(row->key, '.');
@@ -143,11 +150,25 @@ static unsigned line_of(const char *text, const char *key, size_t n, unsigned fr
     return 0;
 }
 
+/* The same for a key at the margin, as others may have its name within a section. Wherever it is if
+ * there is none at the margin. */
+static unsigned line_of_top(const char *text, const char *key, size_t n)
+{
+    unsigned line = 1;
+
+    for (const char *p = text; p; line++) {
+        if (strncmp(p, key, n) == 0 && ends_key(p + n)) return line;
+        p = strchr(p, '\n');
+        if (p) p++;
+    }
+    return line_of(text, key, n, 1);
+}
+
 static unsigned line_of_option(const char *text, const char *key)
 {
     const char *dot = strchr(key, '.');
-    if (!dot) return line_of(text, key, strlen(key), 1);
-    unsigned section = line_of(text, key, (size_t)(dot - key), 1);
+    if (!dot) return line_of_top(text, key, strlen(key));
+    unsigned section = line_of_top(text, key, (size_t)(dot - key));
     return line_of(text, dot + 1, strlen(dot + 1), section);
 }
 
@@ -254,6 +275,11 @@ static int take_values(struct options *o, const struct file_values *v, const cha
         else if (option_at(i)->kind == OPTION_ADDRESSES && v->listeners)
             err = file_take_listeners(o, v->listeners, v->listeners_count,
                                       (struct file_place){i, line});
+        if (err < 0) return err;
+    }
+    if (v->data_rules) {
+        int err = file_take_data_rules(o, v->data_rules, v->data_rules_count,
+                                       line_of_option(text, "data.rules"));
         if (err < 0) return err;
     }
     if (!v->rules) return 0;

@@ -25,7 +25,7 @@ struct file_websocket {
 
 /* One entry under `listeners`; what was not given is NULL. */
 struct file_listener {
-    char *address, *protocol, *transport, *anonymous, *connections;
+    char *address, *protocol, *transport, *anonymous, *connections, *durability;
     char *mode, *group, *proxy_protocol;
     char **proxy_from;
     unsigned proxy_from_count;
@@ -40,12 +40,17 @@ struct file_rule {
     unsigned address_count, topics_count;
 };
 
+/* One entry under `data.rules`. */
+struct file_data_rule {
+    char *topic, *durability;
+};
+
 struct file_rules {
     const struct file_rule *at;
     unsigned n;
 };
 
-extern const cyaml_schema_value_t file_listener_schema, file_rule_schema;
+extern const cyaml_schema_value_t file_listener_schema, file_rule_schema, file_data_rule_schema;
 
 /* The row of options.def, and where it stands in the file. */
 struct file_place {
@@ -60,3 +65,7 @@ int file_take_listeners(struct options *o, const struct file_listener *l, unsign
  * o->error set. */
 int file_take_rules(struct options *o, const struct file_rules *from, const char *text,
                     unsigned line);
+
+/* Fills o->data_rules, from `n` entries of the list that begins in `line`. The same. */
+int file_take_data_rules(struct options *o, const struct file_data_rule *rules, unsigned n,
+                         unsigned line);

@@ -56,6 +56,7 @@ static const cyaml_schema_field_t listener_fields[] = {
     TEXT_FIELD(transport, struct file_listener, MAYBE),
     TEXT_FIELD(anonymous, struct file_listener, MAYBE),
     TEXT_FIELD(connections, struct file_listener, MAYBE),
+    TEXT_FIELD(durability, struct file_listener, MAYBE),
     TEXT_FIELD(mode, struct file_listener, MAYBE),
     TEXT_FIELD(group, struct file_listener, MAYBE),
     TEXT_FIELD(proxy_protocol, struct file_listener, MAYBE),
@@ -96,12 +97,12 @@ static void take_text(struct entry *e, const char *name, const char *text, char 
         memcpy(to, text, strlen(text) + 1);
 }
 
-/* The number of `text` among `words`, 0 if there is no text. */
+/* The number of `text` among `words` (NULL behind the last), 0 if there is no text. */
 static uint8_t take_word(struct entry *e, const char *name, const char *text,
-                         const char *const words[3])
+                         const char *const *words)
 {
     if (!text) return 0;
-    for (uint8_t i = 0; i < 3 && words[i]; i++)
+    for (uint8_t i = 0; words[i]; i++)
         if (strcmp(words[i], text) == 0) return i;
     refuse(e, name, "not a word that stands here");
     return 0;
@@ -120,9 +121,9 @@ static void take_count(struct entry *e, const char *name, const char *text, uint
 
 static void take_tls(struct entry *e, const struct file_tls *t, struct listen_how *h)
 {
-    static const char *const clients[3] = {"none", "optional", "required"};
-    static const char *const versions[3] = {"1.2", "1.3", NULL};
-    static const char *const identities[3] = {"certificate", "password", NULL};
+    static const char *const clients[] = {"none", "optional", "required", NULL};
+    static const char *const versions[] = {"1.2", "1.3", NULL};
+    static const char *const identities[] = {"certificate", "password", NULL};
 
     take_text(e, "tls.certificate", t->certificate, h->certificate, sizeof h->certificate);
     take_text(e, "tls.key", t->key, h->key, sizeof h->key);
@@ -142,7 +143,7 @@ static void take_tls(struct entry *e, const struct file_tls *t, struct listen_ho
 
 static void take_websocket(struct entry *e, const struct file_websocket *w, struct listen_how *h)
 {
-    static const char *const switches[3] = {"false", "true", NULL};
+    static const char *const switches[] = {"false", "true", NULL};
 
     h->deflate = take_word(e, "websocket.deflate", w->deflate, switches);
     take_text(e, "websocket.path", w->path, h->path, sizeof h->path);
@@ -175,7 +176,7 @@ static void take_file(struct entry *e, const struct file_listener *l, struct lis
 
 static void take_proxy(struct entry *e, const struct file_listener *l, struct listen_how *h)
 {
-    static const char *const words[3] = {"no", "required", NULL};
+    static const char *const words[] = {"no", "required", NULL};
 
     h->proxied = take_word(e, "proxy_protocol", l->proxy_protocol, words);
     if (!h->proxied && l->proxy_from) refuse(e, "proxy_from", "proxy_protocol is not required");
@@ -207,6 +208,9 @@ static void take_how(struct entry *e, const struct file_listener *l, struct list
     h->protocol = take_word(e, "protocol", l->protocol, listen_protocol_words);
     take_count(e, "connections", l->connections, &h->connections_max);
     h->anonymous = take_word(e, "anonymous", l->anonymous, listen_anonymous_words);
+    h->durability = take_word(e, "durability", l->durability, listen_durability_words);
+    if (l->durability && h->protocol == LISTEN_ADMIN)
+        refuse(e, "durability", "an admin listener has none");
     if (tls && !l->tls) refuse(e, "tls", "a certificate and a key are needed");
     if (!tls && l->tls) refuse(e, "tls", "the transport is neither tls nor wss");
     if (!websocket && l->websocket) refuse(e, "websocket", "the transport is neither ws nor wss");

@@ -138,7 +138,7 @@ int listen_transport_find(const char *text)
 }
 
 const char *const listen_protocol_words[3] = {"mqtt", "admin", NULL};
-const char *const listen_anonymous_words[3] = {"auto", "no", "yes"};
+const char *const listen_anonymous_words[4] = {"auto", "no", "yes", NULL};
 
 static const char *given(const char *text)
 {

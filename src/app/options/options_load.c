@@ -79,11 +79,14 @@ void options_settle(struct options *o)
                               : o->moved_for_good ? MQTT_RC_SERVER_MOVED
                                                   : MQTT_RC_USE_ANOTHER_SERVER;
     o->net.mail_handover = MAIL_HANDOVER;
+    o->broker.durability = *o->data.dir ? o->data.durability : DURABILITY_MEMORY;
+    o->broker.durability_rules = *o->data.dir ? o->data_rules : NULL;
 }
 
 void options_fini(struct options *o)
 {
     acl_free(&o->rules);
+    durability_rules_free(&o->data_rules);
 }
 
 int options_load(struct options *o, const struct option_args *a)
@@ -97,5 +100,6 @@ int options_load(struct options *o, const struct option_args *a)
         err = options_assign(o, a->assign[i]);
     if (err == 0 && a->port) err = set_port(o, a->port);
     options_settle(o);
-    return err < 0 ? err : options_settle_admin(o);
+    if (err == 0) err = options_settle_admin(o);
+    return err < 0 ? err : options_check_data(o);
 }

@@ -66,10 +66,9 @@ static int read_settings(struct serve *s, struct reading *r, char *error)
     atomic_init(&r->settings->uses, 1);
     struct options *o = &r->settings->options;
     int err = options_load(o, s->args);
-    if (err < 0)
-        memcpy(error, o->error, OPTIONS_ERROR);
-    else
-        options_keep_restart(o, serve_options(s), &r->diff);
+    if (err == 0) options_keep_restart(o, serve_options(s), &r->diff);
+    if (err == 0) err = options_check_data(o); /* with what stays as it was */
+    if (err < 0) memcpy(error, o->error, OPTIONS_ERROR);
     return err;
 }
 

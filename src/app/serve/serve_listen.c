@@ -21,6 +21,7 @@ static void make_door(struct serve *s, unsigned i)
     s->door[i] = (struct access_door){
         .name = name_of(s, i, s->door_name[i]),
         .connections_max = h->connections_max,
+        .durability = listen_durability(s->options, h),
         .anonymous = h->anonymous ? h->anonymous : s->options->anonymous,
         .loopback = banner_is_loopback(&l->addr) && !h->proxied, /* who knows who is behind it */
         .certificate_is_user = h->client != TLS_CLIENT_NONE && !h->certificate_is_no_user,
