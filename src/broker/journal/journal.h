@@ -18,6 +18,7 @@
 
 struct journal;
 struct pending;
+struct record_message;
 struct stored;
 struct sub;
 
@@ -59,6 +60,7 @@ bool journal_has_room(const struct journal *j);
 /* Has the log failed? Then nothing durable is taken any more: -ERR_STORAGE everywhere. */
 bool journal_failed(const struct journal *j);
 struct store *journal_store_of(const struct journal *j);
+uint64_t journal_queue_memory_max(const struct journal *j);
 
 /* ---- what waits for the disk ------------------------------------------------------------ */
 
@@ -97,7 +99,8 @@ int journal_entry(struct session *s, struct pending *p, uint64_t serial, const u
 int journal_flight(const struct session *s, const struct pending *p, uint32_t flight);
 /* It is done with, or dropped; p->stored is given back. */
 void journal_done(const struct session *s, struct pending *p);
-/* Its session has ended: only p->stored is given back. */
+/* p->stored is given back and set to NULL; the log hears nothing: the session has ended, or the
+ * entry goes on without its body. */
 void journal_forget(struct journal *j, struct pending *p);
 
 /* It leaves this session for another core or member by its share group, and is done with when that
@@ -114,6 +117,11 @@ int journal_released(const struct session *s, uint16_t packet_id);
 
 /* Did the log have this message before the restart? Only asked for one in doubt. */
 bool journal_knows(const struct journal *j, uint64_t origin, uint64_t serial);
+
+/* A message of this core with one user, as a record has it; NULL when memory ran out. And the
+ * record of a message, which it borrows. */
+struct message *journal_message(struct broker *b, const struct record_message *r);
+struct record_message journal_message_record(const struct broker *b, struct message *m);
 
 /* ---- retained ------------------------------------------------------------------------------- */
 
