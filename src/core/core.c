@@ -26,6 +26,7 @@ int core_init(struct core *c, const struct core_options *o)
     c->helpers = o->helpers;
     c->memory = o->memory;
     c->again = true; /* the first turn looks before it sleeps */
+    c->durable = c->commit_pos = UINT64_MAX;
     c->mesh = mesh_port_at(o->mesh, o->id);
     wheel_init(&c->wheel, clock_s(&c->clock));
     rng_seed(&c->rng, hash_pair(o->seed, o->id));
@@ -48,6 +49,16 @@ void core_fini(struct core *c)
     pool_free_all(&c->pool);
 }
 
+/* How long until the log wants its phase of the turn. */
+static uint64_t commit_wait_ns(const struct core *c)
+{
+    uint64_t due = c->ops.commit_due_ns ? c->ops.commit_due_ns(c->ops.store) : UINT64_MAX;
+    uint64_t now = c->clock.now_ns;
+
+    if (due == UINT64_MAX) return due;
+    return due > now ? due - now : 0;
+}
+
 /* How long this turn may wait for the network. While something is left to do, or within the
  * spinning time, it only looks. So it does after work if there are other cores: their next
  * mail is likely near, and finds us awake. Alone we may block at once: what is ready ends
@@ -60,6 +71,8 @@ static uint64_t sleep_ns(struct core *c)
     bool spins = c->last_work || c->clock.now_ns - c->idle_since_ns < SPIN_NS;
     if (c->idle == IDLE_SPIN && spins) return 0;
     uint64_t ns = wheel_wait_ns(&c->wheel, c->clock.now_ns);
+    uint64_t commit_ns = commit_wait_ns(c);
+    if (commit_ns < ns) ns = commit_ns;
     return ns && mesh_may_sleep(c->mesh) ? ns : 0;
 }
 

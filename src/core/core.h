@@ -32,6 +32,9 @@ struct turn_ops {
     unsigned (*flush)(void *net);      /* one send per connection */
     void *broker, *store, *net;
     pool_home_fn *block_home; /* a block of ours came back from another core; its ctx is the core */
+    /* When the commit phase must run though nothing wakes the core for it, on the core's clock;
+     * UINT64_MAX: it need not. */
+    uint64_t (*commit_due_ns)(void *store);
 };
 
 /* How long turns take and how long the core sleeps between them. */
@@ -51,6 +54,10 @@ struct core {
     struct pool *pool;
     struct helpers *helpers; /* shared by all cores; may be NULL */
     struct turn_ops ops;
+    /* The core's log, as the commit phase has left it; UINT64_MAX both where there is none. */
+    uint64_t durable;    /* all that was appended before this position is on disk; only rises */
+    uint64_t commit_pos; /* what `durable` will be when the commit under way ends; what it is, if
+                          * none is */
     void *modules; /* the layers above: the app's table of what else lives on this core */
     unsigned id;   /* 0 to cores-1 */
     unsigned cores;

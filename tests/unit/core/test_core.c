@@ -120,7 +120,7 @@ static void turn_has_its_order(void **state)
 {
     struct pair *p = *state;
     struct core *c = &p->core[0];
-    c->ops = (struct turn_ops){deliver, commit, flush, p, p, p, on_home};
+    c->ops = (struct turn_ops){deliver, commit, flush, p, p, p, on_home, NULL};
     pool_send_home(p->core[1].pool, 0, pool_alloc(c->pool, 100));
     note(&p->core[1], 0, 'm');
     core_turn(&p->core[1]);
@@ -221,6 +221,55 @@ static void timer_ends_the_sleep(void **state)
         core_turn(c);
     assert_string_equal(p->diary, "t");
     assert_in_range(counted(c, C_turns), 1, 3);
+}
+
+/* A log that wants its phase of the turn at `due_ns`. */
+static uint64_t due_ns;
+
+static uint64_t commit_due(void *ctx)
+{
+    assert_ptr_equal(ctx, the_pair);
+    return due_ns;
+}
+
+static struct core *core_with_a_log(struct pair *p)
+{
+    struct core *c = &p->core[0];
+    the_pair = p;
+    c->ops = (struct turn_ops){.commit = commit, .commit_due_ns = commit_due, .store = p};
+    due_ns = UINT64_MAX;
+    turn_sleeps(c);
+    return c;
+}
+
+static void commit_that_is_due_ends_the_sleep(void **state)
+{
+    struct core *c = core_with_a_log(*state);
+    uint64_t slept = c->times.slept_ns;
+    due_ns = c->clock.now_ns + 20 * NS_PER_MS;
+    for (int i = 0; i < 10 && c->clock.now_ns < due_ns; i++)
+        core_turn(c); /* sleeps without end if it does not ask */
+    assert_true(c->clock.now_ns >= due_ns);
+    assert_in_range(c->times.slept_ns - slept, 10 * NS_PER_MS, UINT64_MAX);
+}
+
+static void core_does_not_sleep_while_a_commit_is_due(void **state)
+{
+    struct core *c = core_with_a_log(*state);
+    assert_true(turn_sleeps(c));
+    due_ns = c->clock.now_ns;
+    assert_false(turn_sleeps(c));
+    due_ns = 0;
+    assert_false(turn_sleeps(c));
+    due_ns = UINT64_MAX;
+    assert_true(turn_sleeps(c));
+}
+
+static void nothing_waits_for_the_disk_where_there_is_no_log(void **state)
+{
+    const struct core *c = &((struct pair *)*state)->core[0];
+    assert_true(c->durable == UINT64_MAX);
+    assert_true(c->commit_pos == UINT64_MAX);
 }
 
 static void lone_core_sleeps_right_after_work_unless_something_is_left(void **state)
@@ -372,6 +421,9 @@ int main(void)
         WITH_PAIR(ring_of_an_awake_core_keeps_it_up_for_one_turn_only),
         WITH_PAIR(bell_that_was_written_for_an_awake_core_is_drained),
         WITH_PAIR(timer_ends_the_sleep),
+        WITH_PAIR(commit_that_is_due_ends_the_sleep),
+        WITH_PAIR(core_does_not_sleep_while_a_commit_is_due),
+        WITH_PAIR(nothing_waits_for_the_disk_where_there_is_no_log),
         WITH_PAIR(lone_core_sleeps_right_after_work_unless_something_is_left),
         WITH_PAIR(busy_core_never_sleeps),
         WITH_PAIR(spinning_core_sleeps_when_it_has_spun_in_vain),
