@@ -160,6 +160,11 @@ void session_slot_release(struct session *s); /* frees a dead session that owes 
 
 /* Puts a message before a session: sends it, lets it wait, or drops it. Borrows `d->m`. */
 void session_offer(struct session *s, const struct delivery *d, uint32_t group);
+/* What the client is sent from now on waits until the core's log is on disk up to `pos`. */
+static inline void session_hold(struct session *s, uint64_t pos)
+{
+    if (s->broker->core->durable < pos && s->ops && s->ops->hold) s->ops->hold(s, pos);
+}
 /* What it may do, as the access configuration in force says. */
 void session_apply_access(struct session *s);
 /* Applies a new configuration to up to `budget` sessions. Returns the sessions visited. */

@@ -75,6 +75,8 @@ struct sink_ops {
     void (*kick)(void *sink, enum kick why);
     /* Fills `f`, zeroed, for the operator. May be NULL. */
     void (*describe)(const struct session *s, struct sink_facts *f);
+    /* What is sent from now on waits until the core's log is on disk up to `pos`. May be NULL. */
+    void (*hold)(struct session *s, uint64_t pos);
 };
 
 enum in_flight { FLIGHT_FREE, FLIGHT_SENT, FLIGHT_RECEIVED /* PUBREC seen, PUBREL sent */ };

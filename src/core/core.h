@@ -58,8 +58,8 @@ struct core {
     uint64_t durable;    /* all that was appended before this position is on disk; only rises */
     uint64_t commit_pos; /* what `durable` will be when the commit under way ends; what it is, if
                           * none is */
-    void *modules; /* the layers above: the app's table of what else lives on this core */
-    unsigned id;   /* 0 to cores-1 */
+    void *modules;       /* the layers above: the app's table of what else lives on this core */
+    unsigned id;         /* 0 to cores-1 */
     unsigned cores;
     enum idle idle;
     uint64_t idle_since_ns; /* first turn without work; 0 while busy */
