@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "app/log/log_record.h"
 #include "base/assert.h"
-
-enum { SHOWN = 48 }; /* bytes of a key or body in a line of text */
+#include "broker/journal/record.h"
 
 void log_look_begin(struct log_look *l, unsigned core)
 {
@@ -20,19 +20,6 @@ static void add(struct log_sum *s, uint32_t bytes)
 }
 
 /* ---- records ---------------------------------------------------------------------- */
-
-static void print_text(struct bytes b)
-{
-    putchar('"');
-    for (size_t i = 0; i < b.n && i < SHOWN; i++) {
-        uint8_t c = b.p[i];
-        if (c < 0x20 || c > 0x7E || c == '"' || c == '\\')
-            printf("\\x%02x", c);
-        else
-            putchar(c);
-    }
-    fputs(b.n > SHOWN ? "\"..." : "\"", stdout);
-}
 
 static void print_hex(const char *name, struct bytes b)
 {
@@ -53,8 +40,8 @@ static void dump_json(const struct log_look *l, const struct store_record *r)
     printf("{\"core\":%u,\"where\":\"%s\"", l->core, where(r));
     if (!r->snapshot)
         printf(",\"segment\":%u,\"offset\":%u", (unsigned)(r->ref.pos >> 32), (uint32_t)r->ref.pos);
-    printf(",\"bytes\":%" PRIu32 ",\"type\":%u,\"version\":%u,\"kept\":%s", r->ref.bytes, r->type,
-           r->version, r->kept ? "true" : "false");
+    printf(",\"bytes\":%" PRIu32 ",\"type\":%u,\"name\":\"%s\",\"version\":%u,\"kept\":%s",
+           r->ref.bytes, r->type, record_name(r->type), r->version, r->kept ? "true" : "false");
     if (r->moved_from)
         printf(",\"moved_from\":{\"segment\":%u,\"offset\":%u}", (unsigned)(r->moved_from >> 32),
                (uint32_t)r->moved_from);
@@ -63,14 +50,19 @@ static void dump_json(const struct log_look *l, const struct store_record *r)
     puts("}");
 }
 
+static void print_raw(const struct store_record *r)
+{
+    printf("type %u.%u%s  key ", r->type, r->version, r->kept ? " kept" : "");
+    log_print_text(r->key);
+    printf("  %zu bytes ", r->body.n);
+    log_print_text(r->body);
+}
+
 static void dump_text(const struct log_look *l, const struct store_record *r)
 {
     printf("core %u  %-8s ", l->core, where(r));
     if (!r->snapshot) printf("%08x:%-9u ", (unsigned)(r->ref.pos >> 32), (uint32_t)r->ref.pos);
-    printf("type %u.%u%s  key ", r->type, r->version, r->kept ? " kept" : "");
-    print_text(r->key);
-    printf("  %zu bytes ", r->body.n);
-    print_text(r->body);
+    if (!log_print_words(r)) print_raw(r);
     if (r->moved_from)
         printf("  moved from %08x:%u", (unsigned)(r->moved_from >> 32), (uint32_t)r->moved_from);
     putchar('\n');
@@ -145,16 +137,16 @@ static void stat_text(const struct log_look *l, const struct store_stats *t)
     struct log_sum all = total(l);
     printf("core %u: %u segments, %" PRIu64 " bytes on disk\n", l->core, t->segments,
            t->disk_bytes);
-    printf("  %-10s %12s %14s\n", "", "records", "bytes");
-    printf("  %-10s %12" PRIu64 " %14" PRIu64 "\n", "all", all.records, all.bytes);
-    printf("  %-10s %12" PRIu64 " %14" PRIu64 "\n", "kept", l->kept.records, l->kept.bytes);
-    printf("  %-10s %12" PRIu64 " %14" PRIu64 "\n", "snapshot", l->snapshot.records,
+    printf("  %-15s %12s %14s\n", "", "records", "bytes");
+    printf("  %-15s %12" PRIu64 " %14" PRIu64 "\n", "all", all.records, all.bytes);
+    printf("  %-15s %12" PRIu64 " %14" PRIu64 "\n", "kept", l->kept.records, l->kept.bytes);
+    printf("  %-15s %12" PRIu64 " %14" PRIu64 "\n", "snapshot", l->snapshot.records,
            l->snapshot.bytes);
-    printf("  %-10s %12" PRIu64 " %14" PRIu64 "\n", "old", l->old.records, l->old.bytes);
+    printf("  %-15s %12" PRIu64 " %14" PRIu64 "\n", "old", l->old.records, l->old.bytes);
     for (unsigned i = 0; i <= STORE_TYPE_MAX; i++)
         if (l->by_type[i].records)
-            printf("  type %-5u %12" PRIu64 " %14" PRIu64 "\n", i, l->by_type[i].records,
-                   l->by_type[i].bytes);
+            printf("  %2u %-12s %12" PRIu64 " %14" PRIu64 "\n", i, record_name((uint8_t)i),
+                   l->by_type[i].records, l->by_type[i].bytes);
 }
 
 void log_look_end(struct log_look *l, struct store_stats t)

@@ -15,12 +15,30 @@
 
 #include "app/command.h"
 #include "base/assert.h"
+#include "broker/journal/record.h"
 #include "store/crc32c.h"
 #include "store/store.h"
 #include "unit/app/stderr.h"
 
 static char folder[] = "/tmp/pinion_test_log.XXXXXX";
 static char path[96], segment[128];
+
+static void append_entry(struct store *s)
+{
+    const struct record_entry r = {.sid = 7,
+                                   .seq = 9,
+                                   .body = {.pos = 1ull << 32 | 64, .bytes = 40},
+                                   .qos = 1,
+                                   .state = RECORD_SENT,
+                                   .flight = 65536,
+                                   .message_bytes = 15,
+                                   .nsub_ids = 1,
+                                   .sub_id = {5},
+                                   .group = BYTES("$share/g/a/#")};
+    struct record_buf b;
+    record_put_entry(&b, &r);
+    assert_int_equal(store_append(s, &b.put, NULL), 0);
+}
 
 static int write_log(void **state)
 {
@@ -43,7 +61,7 @@ static int write_log(void **state)
     assert_int_equal(store_recover(s, &(struct store_replay){.ctx = NULL}), 0);
     assert_int_equal(store_dir_switch(&dir, 1, 1), 0);
     for (uint8_t i = 1; i <= 3; i++) {
-        const struct bytes body = BYTES("the body\n");
+        const struct bytes body = BYTES("the body.\n");
         const struct store_put p = {.type = i,
                                     .version = 1,
                                     .flags = i == 2 ? STORE_KEEP : 0,
@@ -52,6 +70,7 @@ static int write_log(void **state)
                                     .nparts = 1};
         assert_int_equal(store_append(s, &p, NULL), 0);
     }
+    append_entry(s);
     assert_int_equal(store_close(&s), 0);
     disk_free(&disk);
     store_dir_close(&dir);
@@ -93,7 +112,7 @@ static void a_good_log_has_no_findings(void **state)
     char said[4096];
     (void)state;
     assert_int_equal(RUN(said, "check", path), EXIT_OK);
-    assert_string_equal(said, "core 0: 3 records checked, 0 findings\n");
+    assert_string_equal(said, "core 0: 4 records checked, 0 findings\n");
 }
 
 static void dump_shows_records_as_text_and_as_json(void **state)
@@ -101,12 +120,15 @@ static void dump_shows_records_as_text_and_as_json(void **state)
     char said[4096];
     (void)state;
     assert_int_equal(RUN(said, "dump", path), EXIT_OK);
-    assert_non_null(strstr(said, "type 2.1 kept  key \"key\"  9 bytes \"the body\\x0a\""));
-    assert_int_equal(RUN(said, "dump", "--json", path), EXIT_OK);
+    assert_non_null(strstr(said, "type 2.1 kept  key \"key\"  10 bytes \"the body.\\x0a\""));
     assert_non_null(strstr(said,
-                           "{\"core\":0,\"where\":\"log\",\"segment\":1,\"offset\":64,\"bytes\":40,"
-                           "\"type\":1,\"version\":1,\"kept\":false,\"key\":\"6b6579\","
-                           "\"body\":\"74686520626f64790a\"}\n"));
+                           "ENTRY  session 7  entry 9  body 00000001:64  qos 1  sent  as 65536"
+                           "  packet 2  bytes 15  id 5  group \"$share/g/a/#\"\n"));
+    assert_int_equal(RUN(said, "dump", "--json", path), EXIT_OK);
+    assert_non_null(strstr(
+        said, "{\"core\":0,\"where\":\"log\",\"segment\":1,\"offset\":64,\"bytes\":40,"
+              "\"type\":1,\"name\":\"SESSION\",\"version\":1,\"kept\":false,\"key\":\"6b6579\","
+              "\"body\":\"74686520626f64792e0a\"}\n"));
 }
 
 static void stat_counts_by_type(void **state)
@@ -115,9 +137,9 @@ static void stat_counts_by_type(void **state)
     (void)state;
     assert_int_equal(RUN(said, "stat", path), EXIT_OK);
     assert_non_null(strstr(said, "core 0: 1 segments, 65536 bytes on disk"));
-    assert_non_null(strstr(said, "kept                  1             40"));
+    assert_non_null(strstr(said, "kept                       1             40"));
     assert_int_equal(RUN(said, "stat", "-j", "-n", "0", path), EXIT_OK);
-    assert_non_null(strstr(said, "\"records\":3,\"record_bytes\":120,\"kept_bytes\":40"));
+    assert_non_null(strstr(said, "\"records\":4,\"record_bytes\":200,\"kept_bytes\":40"));
     assert_non_null(strstr(said, "\"types\":{\"1\":{\"records\":1,\"bytes\":40},\"2\""));
 }
 
@@ -134,7 +156,7 @@ static void damage_is_named_and_changes_the_exit_status(void **state)
     assert_non_null(strstr(said,
                            "damage: core 0, 00000001.log: at offset 64, 40 bytes: a record of "
                            "type 1 (40 bytes) whose content is damaged"));
-    assert_non_null(strstr(said, "core 0: 2 records checked, 1 finding\n"));
+    assert_non_null(strstr(said, "core 0: 3 records checked, 1 finding\n"));
     assert_int_equal(RUN(said, "check", "-j", path), EXIT_FAILED);
     assert_non_null(strstr(said, "{\"core\":0,\"finding\":\"damaged\",\"harmless\":false"));
     byte ^= 1;
