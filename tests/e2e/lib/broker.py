@@ -20,7 +20,7 @@ _lock = threading.Lock()
 
 def spawn(argv, **more):
     """A process that end_all() knows."""
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, **more)
+    process = subprocess.Popen(argv, **{"stdin": subprocess.DEVNULL, **more})
     with _lock:
         _running.add(process)
     return process

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Brokers that are killed and started again on the same data, and the disks they write to."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from lib.broker import free_port, spawn
+from lib.claims import Failed
+from lib.mosquitto import run
+
+END_S = 10
+MOUNT_S = 10
+
+
+class Broker:
+    """A broker program on a port and a data directory that stay."""
+
+    def __init__(self, folder, disk, settings=()):
+        self.folder, self.disk, self.settings = folder, disk, settings
+        self.port, self.process, self.starts = free_port(), None, 0
+
+    def start(self, cores):
+        """Starts it; does not wait."""
+        self.starts += 1
+        self.log = os.path.join(self.folder, f"broker-{self.starts:04}.log")
+        with open(self.log, "wb") as out:
+            self.process = spawn(self.argv(cores), stdout=out, stderr=subprocess.STDOUT)
+        if self.starts > 20:  # the last ones tell the story
+            self.remove_log(self.starts - 20)
+
+    def remove_log(self, number):
+        path = os.path.join(self.folder, f"broker-{number:04}.log")
+        if os.path.exists(path):
+            os.remove(path)
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def kill(self):
+        """As a crash of the process: nothing it has not given to the kernel survives."""
+        self.process.kill()
+        self.process.wait(END_S)
+
+    def terminate(self):
+        """In good order; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise Failed(f"did not end within {END_S} s") from None
+
+    def said(self):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return log.read()[-1500:]
+
+
+class Pinion(Broker):
+    """`durability`: of data.durability; None: without a data directory."""
+
+    def __init__(self, program, durability, *rest):
+        super().__init__(*rest)
+        self.program, self.durability = program, durability
+
+    def argv(self, cores):
+        argv = [self.program, "serve", "-p", str(self.port)]
+        settings = [f"cores={cores}", "pin=false", *self.settings]
+        if self.durability:
+            settings += [f"data.dir={self.disk.path}", f"data.durability={self.durability}"]
+        for setting in settings:
+            argv += ["--set", setting]
+        return argv
+
+
+class Mosquitto(Broker):
+    """Somebody else's broker: it saves when it ends in good order, else every half hour."""
+
+    def argv(self, cores):
+        program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        if not program:
+            raise Failed("mosquitto is not installed")
+        config = os.path.join(self.folder, "mosquitto.conf")
+        with open(config, "w", encoding="ascii") as out:
+            out.write(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n"
+                      f"persistence true\npersistence_location {self.disk.path}/\n"
+                      "max_queued_messages 0\nmax_inflight_messages 100\n"
+                      + "".join(f"{line}\n" for line in self.settings))
+        os.makedirs(self.disk.path, exist_ok=True)
+        return [program, "-c", config]
+
+
+class Disk:
+    """A directory; what was written stays when the broker dies."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "data")
+
+    def lose_power(self, luck):
+        """The broker is dead; now the machine is, too."""
+
+    def end(self):
+        """Nothing to be done."""
+
+
+class LazyDisk(Disk):
+    """A directory of LazyFS (https://github.com/dsrhaslab/lazyfs): what was not synced is gone when
+    the power fails. `tear`: some failures happen within a write, of which parts remain."""
+
+    def __init__(self, folder, program):
+        super().__init__(folder)
+        self.folder, self.program, self.process = folder, program, None
+        self.mount, self.root = os.path.join(folder, "mnt"), os.path.join(folder, "root")
+        self.path = os.path.join(self.mount, "data")
+        self.orders, self.answers = os.path.join(folder, "orders"), os.path.join(folder, "answers")
+        self.config = os.path.join(folder, "lazyfs.toml")
+        for path in (self.mount, self.root):
+            os.mkdir(path)
+        os.mkfifo(self.orders)
+        os.mkfifo(self.answers)
+        self.answered = os.open(self.answers, os.O_RDWR | os.O_NONBLOCK)
+        with open(self.config, "w", encoding="ascii") as out:
+            out.write(f'[faults]\nfifo_path="{self.orders}"\nfifo_path_completed="{self.answers}"\n'
+                      '[cache]\napply_eviction=false\n[cache.simple]\ncustom_size="2gb"\n'
+                      'blocks_per_page=1\n[filesystem]\nlog_all_operations=false\nlogfile=""\n')
+        self.begin()
+
+    def begin(self):
+        with open(os.path.join(self.folder, "lazyfs.log"), "ab") as out:
+            self.process = spawn([self.program, self.mount, "--config-path", self.config,
+                                  "-o", "modules=subdir", "-o", f"subdir={self.root}", "-f"],
+                                 stdout=out, stderr=subprocess.STDOUT)
+        self.wait("LazyFS to mount", lambda: os.path.ismount(self.mount))
+
+    def wait(self, what, condition):
+        end = time.monotonic() + MOUNT_S
+        while not condition():
+            if time.monotonic() > end or self.process.poll() is not None:
+                raise Failed(f"waited for {what} in vain; see lazyfs.log")
+            time.sleep(0.01)
+
+    def lose_power(self, luck):
+        self.order("lazyfs::clear-cache")
+        self.wait("LazyFS to forget", self.has_answered)
+
+    def order(self, text):
+        with open(self.orders, "w", encoding="ascii") as out:
+            out.write(text + "\n")
+
+    def has_answered(self):
+        try:
+            return b"finished" in os.read(self.answered, 4096)
+        except BlockingIOError:
+            return False
+
+    def end(self):
+        run(["umount", "-l", self.mount], seconds=END_S)
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.answered)
