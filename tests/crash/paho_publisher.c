@@ -5,7 +5,8 @@
  *     paho_publisher URI CLIENT-ID FOLDER
  *
  * Each line of the standard input, "TOPIC QOS NUMBER", is a message. It says "pending T..." at its
- * start, "token T TOPIC NUMBER" when it has taken one, and "done T" when it was delivered. tests/crash/run compiles and runs it. */
+ * start, "token T TOPIC NUMBER" when it has taken one, and "done T" when it was delivered.
+ * tests/crash/run compiles and runs it. */
 #include <MQTTClient.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,7 +87,8 @@ static void tell_pending(MQTTClient c)
 
     printf("pending");
     if (!MQTTClient_getPendingDeliveryTokens(c, &tokens) && tokens) {
-        for (int i = 0; tokens[i] != -1; i++) printf(" %d", tokens[i]);
+        for (int i = 0; tokens[i] != -1; i++)
+            printf(" %d", tokens[i]);
         MQTTClient_free(tokens);
     }
     printf("\n");

@@ -98,7 +98,7 @@ class Disk:
     def __init__(self, folder):
         self.path = os.path.join(folder, "data")
 
-    def lose_power(self, luck):
+    def lose_power(self):
         """The broker is dead; now the machine is, too."""
 
     def end(self):
@@ -133,6 +133,19 @@ class LazyDisk(Disk):
                                   "-o", "modules=subdir", "-o", f"subdir={self.root}", "-f"],
                                  stdout=out, stderr=subprocess.STDOUT)
         self.wait("LazyFS to mount", lambda: os.path.ismount(self.mount))
+        self.prove()
+
+    def prove(self):
+        """It forgets what it should, and nothing else: else nothing here would prove anything."""
+        path = os.path.join(self.mount, "probe")
+        with open(path, "wb", buffering=0) as out:
+            out.write(b"kept")
+            os.fdatasync(out.fileno())
+            out.write(b"lost")
+        self.lose_power()
+        with open(path, "rb") as kept:
+            if kept.read() != b"kept":
+                raise Failed("LazyFS does not forget what was not synced")
 
     def wait(self, what, condition):
         end = time.monotonic() + MOUNT_S
@@ -141,7 +154,7 @@ class LazyDisk(Disk):
                 raise Failed(f"waited for {what} in vain; see lazyfs.log")
             time.sleep(0.01)
 
-    def lose_power(self, luck):
+    def lose_power(self):
         self.order("lazyfs::clear-cache")
         self.wait("LazyFS to forget", self.has_answered)
 

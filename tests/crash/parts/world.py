@@ -161,7 +161,7 @@ class World:
             self.broker.terminate()
         else:
             self.broker.kill()
-        self.broker.disk.lose_power(self.luck)
+        self.broker.disk.lose_power()
 
     def resume(self):
         """Starts the broker; sometimes it dies again while it reads its data."""
