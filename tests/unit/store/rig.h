@@ -7,7 +7,7 @@
 
 #include "store/store.h"
 #include "unit/store/held_disk.h"
-#include "unit/store/sim_disk.h"
+#include "lib/sim_disk.h"
 
 enum { RIG_SEEN = 4096, RIG_SEGMENT = 4096, RIG_FOUND = 64, RIG_TYPE = 7 };
 

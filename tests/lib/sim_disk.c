@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "unit/store/sim_disk.h"
+#include "lib/sim_disk.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -53,9 +53,13 @@ static int new_fd(struct sim_disk *d, int inode)
 
 static int new_inode(struct sim_disk *d, bool is_dir)
 {
-    ASSERT(d->ninodes < SIM_FILES * 1u);
-    d->inode[d->ninodes] = (struct sim_inode){.used = true, .is_dir = is_dir};
-    return (int)d->ninodes++;
+    unsigned i = 0;
+    while (i < d->ninodes && d->inode[i].used)
+        i++;
+    ASSERT(i < SIM_FILES);
+    d->inode[i] = (struct sim_inode){.used = true, .is_dir = is_dir};
+    if (i == d->ninodes) d->ninodes++;
+    return (int)i;
 }
 
 static struct sim_name *find_name(struct sim_disk *d, int dir, const char *name)
@@ -70,47 +74,83 @@ static struct sim_name *find_name(struct sim_disk *d, int dir, const char *name)
 
 static struct sim_step *new_step(struct sim_disk *d, enum sim_step_kind kind, int inode)
 {
-    ASSERT(d->nsteps < SIM_STEPS);
+    if (d->nsteps == d->steps_room) {
+        d->steps_room = d->steps_room ? d->steps_room * 2 : 1024;
+        d->step = resize(d->step, d->steps_room * sizeof *d->step);
+    }
     struct sim_step *s = &d->step[d->nsteps++];
     *s = (struct sim_step){.kind = kind, .inode = inode};
     return s;
 }
 
-static void set_name(struct sim_disk *d, int dir, const char *name, int inode)
+static void set_name(struct sim_name list[SIM_FILES], unsigned *count, const struct sim_name *to)
 {
-    struct sim_name *n = find_name(d, dir, name);
-    for (unsigned i = 0; !n && i < d->nnames; i++)
-        if (d->name[i].inode < 0) n = &d->name[i];
-    if (!n) {
-        ASSERT(d->nnames < SIM_FILES);
-        n = &d->name[d->nnames++];
+    struct sim_name *n = NULL, *free_one = NULL;
+    for (unsigned i = 0; !n && i < *count; i++) {
+        if (list[i].inode < 0)
+            free_one = &list[i];
+        else if (list[i].dir == to->dir && strcmp(list[i].name, to->name) == 0)
+            n = &list[i];
     }
-    n->dir = dir;
-    n->inode = inode;
-    snprintf(n->name, sizeof n->name, "%s", name);
+    if (!n) n = free_one;
+    if (!n) {
+        ASSERT(*count < SIM_FILES);
+        n = &list[(*count)++];
+    }
+    *n = *to;
+}
+
+static bool has_name(const struct sim_name list[SIM_FILES], unsigned count, int inode)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (list[i].inode == inode) return true;
+    return false;
+}
+
+/* Its bytes are free, unless it can still be reached. */
+static void let_go(struct sim_disk *d, int inode)
+{
+    struct sim_inode *f = &d->inode[inode];
+    if (has_name(d->name, d->nnames, inode)) return;
+    for (int fd = 0; fd < SIM_FDS; fd++)
+        if (d->fd[fd] == inode) return;
+    d->bytes -= f->size;
+    free(f->data);
+    f->data = NULL;
+    f->size = f->room = 0;
+    f->gone = true;
 }
 
 static void change_name(struct sim_disk *d, int dir, const char *name, int inode)
 {
+    const struct sim_name *was = find_name(d, dir, name);
+    int old = was ? was->inode : -1;
     struct sim_step *s = new_step(d, STEP_NAME, dir);
     s->name.dir = dir;
     s->name.inode = inode;
     snprintf(s->name.name, sizeof s->name.name, "%s", name);
-    set_name(d, dir, name, inode);
+    set_name(d->name, &d->nnames, &s->name);
+    if (old >= 0) let_go(d, old);
 }
 
-static void put_bytes(struct sim_inode *f, const uint8_t *p, size_t n, uint64_t offset)
+/* Bytes of a file, as they are seen or as they were. */
+static void put(uint8_t **at, size_t *size, size_t *room, const struct sim_step *s)
 {
-    size_t end = offset + n;
-    if (end > f->room) {
-        f->room = end * 2;
-        f->data = resize(f->data, f->room);
+    size_t end = s->offset + s->n;
+    if (end > *room) {
+        *room = end * 2;
+        *at = resize(*at, *room);
     }
-    if (end > f->size) {
-        memset(f->data + f->size, 0, end - f->size);
-        f->size = end;
+    if (end > *size) {
+        memset(*at + *size, 0, end - *size);
+        *size = end;
     }
-    memcpy(f->data + offset, p, n);
+    if (s->n) memcpy(*at + s->offset, s->data, s->n);
+}
+
+static void put_bytes(struct sim_inode *f, const struct sim_step *s)
+{
+    put(&f->data, &f->size, &f->room, s);
 }
 
 /* ---- the table ---------------------------------------------------------------------- */
@@ -212,7 +252,7 @@ static int64_t sim_pwrite(void *ctx, int fd, const void *buf, size_t n, uint64_t
     s->data = resize(NULL, n ? n : 1);
     memcpy(s->data, buf, n);
     d->bytes += grows;
-    put_bytes(f, buf, n, offset);
+    put_bytes(f, s);
     return (int64_t)n;
 }
 
@@ -236,7 +276,9 @@ static void sim_close(void *ctx, int fd)
 {
     struct sim_disk *d = ctx;
     at_fd(d, fd);
+    int inode = d->fd[fd];
     d->fd[fd] = -1;
+    let_go(d, inode);
 }
 
 struct sim_disk *sim_disk_new(void)
@@ -257,7 +299,6 @@ struct sim_disk *sim_disk_new(void)
         .forget = sim_forget,
         .close = sim_close,
     };
-    d->step = must(calloc(SIM_STEPS, sizeof *d->step));
     for (int i = 0; i < SIM_FDS; i++)
         d->fd[i] = -1;
     new_inode(d, true); /* the root */
@@ -293,7 +334,8 @@ static void write_torn(struct sim_inode *f, const struct sim_step *s, struct rng
     while (at < s->n) {
         size_t n = SIM_SECTOR - (s->offset + at) % SIM_SECTOR;
         if (n > s->n - at) n = s->n - at;
-        if (chosen(r, seed)) put_bytes(f, s->data + at, n, s->offset + at);
+        const struct sim_step part = {.offset = s->offset + at, .data = s->data + at, .n = n};
+        if (chosen(r, seed)) put_bytes(f, &part);
         at += n;
     }
 }
@@ -306,13 +348,34 @@ static long last_sync(const struct sim_disk *d, unsigned steps, int inode)
     return -1;
 }
 
+/* What has no name can't be reached, and neither can what is in it. True if anything was lost. */
+static bool lose_nameless(struct sim_disk *d)
+{
+    bool any = false;
+    for (unsigned i = 1; i < d->ninodes; i++) {
+        struct sim_inode *f = &d->inode[i];
+        if (!f->used || has_name(d->name, d->nnames, (int)i)) continue;
+        free(f->data);
+        *f = (struct sim_inode){.used = false};
+        any = true;
+    }
+    for (unsigned i = 0; i < d->nnames; i++)
+        if (!d->inode[d->name[i].dir].used) d->name[i].inode = -1;
+    return any;
+}
+
+/* What is there now was there before the first step. */
 static void keep_base(struct sim_disk *d)
 {
+    while (lose_nameless(d))
+        ;
     for (unsigned i = 0; i < d->ninodes; i++) {
         struct sim_inode *f = &d->inode[i];
         f->base = must(malloc(f->size + 1));
         if (f->size) memcpy(f->base, f->data, f->size);
         f->base_size = f->size;
+        f->base_room = f->size + 1;
+        d->bytes += f->size;
     }
     memcpy(d->base_name, d->name, sizeof d->name);
     d->nbase = d->nnames;
@@ -327,11 +390,12 @@ struct sim_disk *sim_disk_crash(const struct sim_disk *d, unsigned steps, uint64
     rng_seed(&r, seed);
     after->ninodes = d->ninodes;
     for (unsigned i = 0; i < d->ninodes; i++) {
-        after->inode[i].used = true;
-        after->inode[i].is_dir = d->inode[i].is_dir;
+        const struct sim_inode *was = &d->inode[i];
+        const struct sim_step all = {.data = was->base, .n = was->base_size};
+        after->inode[i].used = was->used;
+        after->inode[i].is_dir = was->is_dir;
         synced[i] = last_sync(d, steps, (int)i);
-        if (d->inode[i].base_size)
-            put_bytes(&after->inode[i], d->inode[i].base, d->inode[i].base_size, 0);
+        if (was->base_size) put_bytes(&after->inode[i], &all);
     }
     memcpy(after->name, d->base_name, sizeof after->name);
     after->nnames = d->nbase;
@@ -341,15 +405,63 @@ struct sim_disk *sim_disk_crash(const struct sim_disk *d, unsigned steps, uint64
         const struct sim_step *s = &d->step[i];
         bool safe = (long)i < synced[s->inode];
         if (s->kind == STEP_NAME && (safe || chosen(&r, seed)))
-            set_name(after, s->name.dir, s->name.name, s->name.inode);
+            set_name(after->name, &after->nnames, &s->name);
         if (s->kind != STEP_WRITE) continue;
         if (safe || (seed > 1 && rng_below(&r, 3) == 0))
-            put_bytes(&after->inode[s->inode], s->data, s->n, s->offset);
+            put_bytes(&after->inode[s->inode], s);
         else
             write_torn(&after->inode[s->inode], s, &r, seed);
     }
     keep_base(after);
     return after;
+}
+
+/* ---- fold --------------------------------------------------------------------------- */
+
+static void fold_step(struct sim_disk *d, const struct sim_step *s)
+{
+    struct sim_inode *f = &d->inode[s->inode];
+    if (s->kind == STEP_WRITE) put(&f->base, &f->base_size, &f->base_room, s);
+    if (s->kind == STEP_NAME) set_name(d->base_name, &d->nbase, &s->name);
+}
+
+/* Inodes that neither a name nor a step tells of can be used again. */
+static void free_inodes(struct sim_disk *d)
+{
+    bool wanted[SIM_FILES] = {true};
+    for (unsigned i = 0; i < d->nbase; i++)
+        if (d->base_name[i].inode >= 0) wanted[d->base_name[i].inode] = true;
+    for (unsigned i = 0; i < d->nsteps; i++) {
+        wanted[d->step[i].inode] = true;
+        if (d->step[i].kind == STEP_NAME && d->step[i].name.inode >= 0)
+            wanted[d->step[i].name.inode] = true;
+    }
+    for (unsigned i = 0; i < d->ninodes; i++) {
+        struct sim_inode *f = &d->inode[i];
+        if (wanted[i] || !f->gone) continue;
+        free(f->base);
+        *f = (struct sim_inode){.used = false};
+    }
+}
+
+void sim_disk_fold(struct sim_disk *d)
+{
+    long synced[SIM_FILES];
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < d->ninodes; i++)
+        synced[i] = last_sync(d, d->nsteps, (int)i);
+    for (unsigned i = 0; i < d->nsteps; i++) {
+        struct sim_step *s = &d->step[i];
+        if ((long)i > synced[s->inode]) {
+            d->step[kept++] = *s;
+            continue;
+        }
+        fold_step(d, s);
+        free(s->data);
+    }
+    d->nsteps = kept;
+    free_inodes(d);
 }
 
 struct sim_inode *sim_disk_file(struct sim_disk *d, const char *dir, const char *name)
