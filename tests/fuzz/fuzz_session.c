@@ -313,8 +313,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&w, 0, sizeof w);
     trace_init(&w.trace, false);
     machine_init(data[1]);
-    cores_make(&w, &(struct world_options){
-                       .seed = data[1], .cores = 1 + data[0] % CORES, .expiry_max_s = EXPIRY_S});
+    cores_choose(&w, &(struct world_options){
+                         .seed = data[1], .cores = 1 + data[0] % CORES, .expiry_max_s = EXPIRY_S});
+    cores_start(&w);
     s.r = rd_of(bytes_of(data + 2, size - 2));
     while (!s.r.bad && rd_left(&s.r) > 0)
         play(&s);
@@ -326,7 +327,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     settle(&s);
     probe(&s);
     all_go(&s);
-    cores_free(&w);
+    cores_stop(&w);
     if (w.trace.broken[0]) {
         fprintf(stderr, "%s\n", w.trace.broken);
         abort();

@@ -100,7 +100,7 @@ static void forget_connection(struct client *c)
     memset(c->held, 0, sizeof c->held);
     c->nasked = 0;
     c->unanswered = 0;
-    c->slow = c->harmed = c->pinged = false;
+    c->slow = c->harmed = c->crashed = c->pinged = false;
     c->will = 0;
     for (unsigned i = 0; i < c->nflight; i++)
         c->flight[i].here = 0;
@@ -140,7 +140,9 @@ static void settle_will(struct client *c)
 {
     if (!c->will) return;
     struct note *n = note_at(c->o, c->will);
-    if (c->phase == ONLINE)
+    if (c->crashed)
+        n->fate = 0;
+    else if (c->phase == ONLINE)
         n->fate = c->will_delay_s == 0 || c->ends;
     else if (c->phase == LEAVING && !c->harmed && c->out.n == 0)
         n->fate = c->goodbye == 0 ? -1 : c->will_delay_s == 0 || c->ends;
@@ -195,6 +197,11 @@ void client_harm(struct client *c)
     trace(c->t, "the network breaks the connection of %s", c->name);
     c->harmed = true;
     end_break(c->end);
+}
+
+void client_crash(struct client *c)
+{
+    if (c->end) c->crashed = c->harmed = true;
 }
 
 static void become_two(struct client *c)
@@ -274,6 +281,10 @@ static bool move_bytes(struct client *c)
 
 static void storm_deed(struct client *c)
 {
+    if (c->phase == AWAY && c->role == ROLE_WITNESS) {
+        client_connect(c, false, true);
+        return;
+    }
     if (c->phase == AWAY) {
         if (!c->stale && once_in(8))
             client_connect(c, c->renew || !c->lasting || once_in(12), false);

@@ -62,7 +62,8 @@ struct client {
     enum phase phase;
     bool clean, resumed, ends; /* as said in CONNECT; CONNACK; the session ends with it */
     bool slow;
-    bool harmed; /* the network broke it */
+    bool harmed;  /* the network broke it */
+    bool crashed; /* the broker did */
     struct buf out, in;
     uint32_t will; /* its number; 0: none */
     uint32_t will_delay_s;
@@ -110,7 +111,8 @@ bool client_publish(struct client *c, unsigned topic, uint8_t qos, bool retain, 
  * take many turns. What comes of it is not looked at. */
 #define FILL_PREFIX "fill-"
 void client_fill(struct client *c, unsigned from, unsigned to, bool clear);
-void client_harm(struct client *c); /* the network breaks its connection */
+void client_harm(struct client *c);  /* the network breaks its connection */
+void client_crash(struct client *c); /* the broker has crashed */
 
 /* ---- between its files --------------------------------------------------------------------------
  */

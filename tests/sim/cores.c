@@ -37,8 +37,34 @@ static void live(void *arg)
     }
 }
 
-static void place_make(struct world *w, unsigned i, const struct broker_options *bo,
-                       const struct net_options *no, uint64_t seed)
+/* Luck decides the order of these calls: what is drawn stays the same for a seed. */
+void cores_choose(struct world *w, const struct world_options *o)
+{
+    static const unsigned sizes[] = {1, 2, 2, 4, 4, 16};
+    struct broker_options *bo = &w->broker_options;
+    struct net_options *no = &w->net_options;
+
+    *bo = (struct broker_options)BROKER_OPTIONS_DEFAULT;
+    *no = (struct net_options)NET_OPTIONS_DEFAULT;
+    w->cores = o->cores ? o->cores : sizes[any_below(ARRAY_LEN(sizes))];
+    w->ring_slots = 2u << any_below(4);
+    w->listener = (struct listener){.proto = &mqtt_proto};
+    bo->receive_max = once_in(2) ? 1 + any_below(10) : 1000;
+    bo->window_max = once_in(2) ? 1 + any_below(10) : 1000;
+    if (o->expiry_max_s) bo->expiry_max_s = o->expiry_max_s;
+    bo->match_cache = once_in(2) ? 2 : 256;
+    w->oracle.qos0_sure = !once_in(3) && !o->crashes;
+    no->mail_handover = MAIL_HANDOVER;
+    no->out_bytes_max = w->oracle.qos0_sure ? 8u << 20 : 2048;
+    no->debt_bytes_max = once_in(2) ? 500 : 256u << 10;
+    no->read_bytes = once_in(2) ? 64 : 65536;
+    w->seed = rng_u64(&machine()->rng);
+    trace(&w->trace, "%u cores, receive_max=%u window_max=%u out_bytes_max=%u debt=%u read=%u",
+          w->cores, bo->receive_max, bo->window_max, no->out_bytes_max, no->debt_bytes_max,
+          no->read_bytes);
+}
+
+static void place_make(struct world *w, unsigned i)
 {
     static const struct mqtt_options mqtt = MQTT_OPTIONS_DEFAULT;
     struct place *p = &w->place[i];
@@ -48,14 +74,14 @@ static void place_make(struct world *w, unsigned i, const struct broker_options 
                               .idle = once_in(4) ? IDLE_SPIN : IDLE_SLEEP,
                               .mesh = w->mesh,
                               .pools = w->pools,
-                              .seed = seed,
+                              .seed = w->seed,
                               .log = {.fd = -1}};
     int err = core_init(c, &co);
     ASSERT(err == 0);
     c->modules = p;
-    p->broker = broker_new(c, bo, seed);
+    p->broker = broker_new(c, &w->broker_options, w->seed);
     p->mqtt = p->broker ? mqtt_core_new(c, p->broker, &mqtt) : NULL;
-    p->net = p->mqtt ? net_new(c, no, p->mqtt) : NULL;
+    p->net = p->mqtt ? net_new(c, &w->net_options, p->mqtt) : NULL;
     p->fiber = fiber_new(live, p);
     ASSERT(p->net && p->fiber);
     c->ops = (struct turn_ops){.deliver = broker_deliver,
@@ -64,40 +90,25 @@ static void place_make(struct world *w, unsigned i, const struct broker_options 
                                .net = p->net,
                                .block_home = message_on_home};
     mesh_port_bind(c->mesh, w->handlers, BROKER_MAIL_KINDS, on_relief, p->broker);
-    err = net_listen(p->net, &w->listener);
-    ASSERT(err == 0);
-    p->bytes_at_rest = pool_bytes_used(c->pool);
 }
 
 /* Small limits that slow things down, but none that loses what must not be lost. */
-void cores_make(struct world *w, const struct world_options *o)
+void cores_start(struct world *w)
 {
-    static const unsigned sizes[] = {1, 2, 2, 4, 4, 16};
-    struct broker_options bo = BROKER_OPTIONS_DEFAULT;
-    struct net_options no = NET_OPTIONS_DEFAULT;
     int err;
-    w->cores = o->cores ? o->cores : sizes[any_below(ARRAY_LEN(sizes))];
     w->mesh =
-        mesh_new(&(struct mesh_options){.cores = w->cores, .ring_slots = 2u << any_below(4)}, &err);
+        mesh_new(&(struct mesh_options){.cores = w->cores, .ring_slots = w->ring_slots}, &err);
     ASSERT(w->mesh);
     broker_mail_handlers(w->handlers);
     w->handlers[MAIL_HANDOVER] = on_handover;
-    w->listener = (struct listener){.proto = &mqtt_proto};
-    bo.receive_max = once_in(2) ? 1 + any_below(10) : 1000;
-    bo.window_max = once_in(2) ? 1 + any_below(10) : 1000;
-    if (o->expiry_max_s) bo.expiry_max_s = o->expiry_max_s;
-    bo.match_cache = once_in(2) ? 2 : 256;
-    w->oracle.qos0_sure = !once_in(3);
-    no.mail_handover = MAIL_HANDOVER;
-    no.out_bytes_max = w->oracle.qos0_sure ? 8u << 20 : 2048;
-    no.debt_bytes_max = once_in(2) ? 500 : 256u << 10;
-    no.read_bytes = once_in(2) ? 64 : 65536;
-    uint64_t seed = rng_u64(&machine()->rng);
     for (unsigned i = 0; i < w->cores; i++)
-        place_make(w, i, &bo, &no, seed);
-    trace(&w->trace, "%u cores, receive_max=%u window_max=%u out_bytes_max=%u debt=%u read=%u",
-          w->cores, bo.receive_max, bo.window_max, no.out_bytes_max, no.debt_bytes_max,
-          no.read_bytes);
+        place_make(w, i);
+    for (unsigned i = 0; i < w->cores; i++) {
+        struct place *p = &w->place[i];
+        err = net_listen(p->net, &w->listener);
+        ASSERT(err == 0);
+        p->bytes_at_rest = pool_bytes_used(p->core.pool);
+    }
 }
 
 /* Nothing may be left in the pools when the brokers are gone. */
@@ -109,7 +120,7 @@ static void check_pools(struct world *w)
     }
 }
 
-void cores_free(struct world *w)
+void cores_stop(struct world *w)
 {
     for (unsigned i = 0; i < w->cores; i++) {
         net_free(&w->place[i].net);
@@ -125,8 +136,11 @@ void cores_free(struct world *w)
     }
     if (!w->trace.broken[0]) check_pools(w);
     for (unsigned i = 0; i < w->cores; i++) {
-        core_fini(&w->place[i].core);
-        fiber_free(&w->place[i].fiber);
+        struct place *p = &w->place[i];
+        core_fini(&p->core);
+        fiber_free(&p->fiber);
+        *p = (struct place){.net = NULL};
+        w->pools[i] = NULL;
     }
     mesh_free(&w->mesh);
 }
@@ -134,9 +148,16 @@ void cores_free(struct world *w)
 /* ---- running them
  * ---------------------------------------------------------------------------------- */
 
+/* As a helper thread does it that has finished with something. */
+static void hear_disk(struct place *p)
+{
+    if (p->disk && slow_disk_due_ns(p->disk) <= machine()->now_ns) mesh_ring(p->core.mesh);
+}
+
 bool cores_run_one(struct world *w, unsigned i)
 {
     struct place *p = &w->place[i];
+    hear_disk(p);
     if (reactor_asleep(p->core.reactor)) return false;
     fiber_run(p->fiber);
     w->turns++;
@@ -146,8 +167,8 @@ bool cores_run_one(struct world *w, unsigned i)
 bool cores_asleep(struct world *w)
 {
     for (unsigned i = 0; i < w->cores; i++) {
-        struct reactor *r = w->place[i].core.reactor;
-        if (!reactor_asleep(r)) return false;
+        hear_disk(&w->place[i]);
+        if (!reactor_asleep(w->place[i].core.reactor)) return false;
     }
     return true;
 }
@@ -156,7 +177,10 @@ uint64_t cores_wake_ns(const struct world *w)
 {
     uint64_t first = UINT64_MAX;
     for (unsigned i = 0; i < w->cores; i++) {
-        uint64_t ns = reactor_wake_ns(w->place[i].core.reactor);
+        const struct place *p = &w->place[i];
+        uint64_t ns = reactor_wake_ns(p->core.reactor);
+        uint64_t disk_ns = p->disk ? slow_disk_due_ns(p->disk) : UINT64_MAX;
+        if (disk_ns < ns) ns = disk_ns;
         if (ns < first) first = ns;
     }
     return first;

@@ -74,6 +74,7 @@ bool end_over(const struct end *e);
 /* Ends the stream after what was sent (`abrupt`: breaks it, and loses what is under way). */
 void end_close(struct end *e, bool abrupt);
 void end_break(struct end *e); /* the network's doing, both sides lose */
+void net_break_all(void);      /* the broker's machine stops */
 
 /* ---- shared by the broker's side ---------------------------------------------------------------
  */

@@ -20,6 +20,7 @@ void oracle_fini(struct oracle *o)
         for (unsigned i = 0; i < TOPICS; i++) {
             free(s->live[i].at);
             free(s->retained[i].at);
+            free(s->again[i].at);
         }
         free(s->last);
         free(s);
@@ -159,7 +160,7 @@ static void check_message(struct oracle *o, const struct seat *s, const struct a
                a->number, n->by);
 }
 
-static void add(struct receipts *r, const struct receipt *x)
+void receipts_add(struct receipts *r, const struct receipt *x)
 {
     if (r->n == r->cap) {
         r->cap = r->cap ? r->cap * 2 : 16;
@@ -178,6 +179,7 @@ void oracle_arrived(struct oracle *o, struct seat *s, const struct arrived *a)
     if (a->retain && a->number == CLEAR)
         broken(o->t, "client %u got an empty retained message on %s", s->client,
                topic_name(a->topic));
-    struct receipt x = {.number = a->number, .qos = a->qos, .at = o->t->n};
-    add(a->retain ? &s->retained[a->topic] : &s->live[a->topic], &x);
+    if (came_in_former_life(o, s, a)) return;
+    struct receipt x = {.number = a->number, .qos = a->qos, .life = s->life, .at = o->t->n};
+    receipts_add(a->retain ? &s->retained[a->topic] : &s->live[a->topic], &x);
 }

@@ -28,6 +28,7 @@ struct note {
     uint32_t sends;
     uint64_t sent_at;  /* first */
     uint64_t acked_at; /* PUBACK or PUBREC */
+    uint64_t doubt_at; /* the last crash that may have lost it; 0: none */
 };
 
 /* One SUBSCRIBE of a session. Moments are event numbers. */
@@ -42,6 +43,7 @@ struct subscribed {
 struct receipt {
     uint32_t number;
     uint8_t qos;
+    uint16_t life; /* of the broker, in which it came */
     uint64_t at;
 };
 
@@ -59,6 +61,9 @@ struct seat {
     bool member;           /* only has shared subscriptions */
     uint64_t broke_at;     /* when it last lost a connection: QoS 0 may be missing; 0: never */
     struct receipts live[TOPICS], retained[TOPICS];
+    struct receipts again[TOPICS]; /* QoS 1 that came once more after a crash */
+    uint16_t life;                 /* of the broker, that its last connection belongs to */
+    uint64_t crashed_at;           /* the last crash it has lived through; 0: none */
     struct subscribed sub[SUBS_MAX];
     unsigned nsubs;
     uint32_t *last; /* packet id -> number of the message that last came with it */
@@ -71,6 +76,7 @@ struct oracle {
     uint32_t notes, notes_cap;
     struct seat *seats;
     struct seat *witness;
+    uint16_t crashes;
     bool qos0_sure; /* no out-queue is so small that QoS 0 is dropped */
 };
 
@@ -100,9 +106,32 @@ enum { PAYLOAD_MIN = 8, PAYLOAD_MAX = 8192 };
 uint32_t payload_make(uint8_t *out, uint32_t number, uint32_t n);
 int64_t payload_number(const uint8_t *p, uint32_t n);
 
+/* The broker has crashed: whatever was not acknowledged is in doubt. */
+void oracle_crash(struct oracle *o);
+
+/* Can't be held against an order: it was in doubt when the broker crashed, or it may have been
+ * routed on both sides of a crash. */
+bool is_loose(const struct oracle *o, uint32_t number);
+
 /* When all has come to rest. */
 void oracle_judge(struct oracle *o);
 void oracle_judge_seat(struct oracle *o, const struct seat *s);
+void oracle_judge_loose(struct oracle *o, const struct seat *s); /* oracle_crash.c */
+
+/* What is owed on a topic: by which subscription, and from and up to when. */
+struct claim {
+    const struct subscribed *first; /* the only one; NULL: there are several */
+    uint64_t granted_at;            /* the earliest */
+    uint8_t qos;                    /* the highest */
+    bool qos0;                      /* QoS 0 is owed too */
+};
+
+/* False if nothing precise can be said. */
+bool claim_of(const struct oracle *o, const struct seat *s, unsigned topic, struct claim *c);
+void receipts_add(struct receipts *r, const struct receipt *x);
+
+/* It came before, to the same session, in an earlier life of the broker: at QoS 1 it may. */
+bool came_in_former_life(struct oracle *o, struct seat *s, const struct arrived *a);
 
 /* `strict`: some members may be away. What was sent while another was online, who still is, may
  * not wait for them, unless it is theirs alone, as QoS 2 in flight is. */
@@ -110,4 +139,7 @@ void oracle_judge_shares(struct oracle *o, bool strict);
 
 /* What must be retained on a topic now: a number, or CLEAR for nothing. */
 uint32_t oracle_retained(const struct oracle *o, unsigned topic);
+
+/* May this be retained instead, after a crash? */
+bool oracle_may_be_retained(struct oracle *o, unsigned topic, uint32_t number);
 bool seat_takes(const struct subscribed *x, unsigned topic);

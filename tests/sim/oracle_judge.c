@@ -51,11 +51,11 @@ static void judge_publishers(struct oracle *o, unsigned topic)
     ASSERT(seen);
     for (uint32_t i = 0; i < order->n; i++) {
         uint32_t x = order->at[i].number;
-        if (x == CLEAR || seen[x]++) continue;
+        if (x == CLEAR || seen[x]++ || is_loose(o, x)) continue;
         const struct note *late = note_at(o, x);
         for (uint32_t k = 0; k < i; k++) {
             uint32_t y = order->at[k].number;
-            if (y == CLEAR || y < x) continue;
+            if (y == CLEAR || y < x || is_loose(o, y)) continue;
             const struct note *early = note_at(o, y);
             if (early->by == late->by && early->qos == late->qos && !early->will && !late->will)
                 broken(o->t, "messages %u and %u of client %u came in the wrong order", x, y,
@@ -71,6 +71,7 @@ static void judge_publishers(struct oracle *o, unsigned topic)
 /* With small out-queues the witness may miss QoS 0 like everybody. */
 static bool is_witnessed(struct oracle *o, const struct receipt *r)
 {
+    if (is_loose(o, r->number)) return false;
     return o->qos0_sure || r->number == CLEAR || note_at(o, r->number)->qos > 0;
 }
 
@@ -95,15 +96,8 @@ static void judge_order(struct oracle *o, const struct seat *s, unsigned topic)
 /* ---- a session against the witness: nothing missed
  * ----------------------------------------------- */
 
-/* What is owed on a topic: by which subscription, and from and up to when. */
-struct claim {
-    const struct subscribed *first; /* the only one; NULL: there are several */
-    uint64_t granted_at;            /* the earliest */
-    bool qos0;                      /* QoS 0 is owed too */
-};
-
 /* False if nothing precise can be said. */
-static bool claim_of(const struct oracle *o, const struct seat *s, unsigned topic, struct claim *c)
+bool claim_of(const struct oracle *o, const struct seat *s, unsigned topic, struct claim *c)
 {
     unsigned n = 0;
     *c = (struct claim){.granted_at = NEVER, .qos0 = o->qos0_sure && !s->broke_at};
@@ -114,21 +108,23 @@ static bool claim_of(const struct oracle *o, const struct seat *s, unsigned topi
         if (x->granted_at == NEVER || x->dropped_at != NEVER) return false;
         if (x->qos == 0 && s->broke_at) return false;
         if (x->qos == 0 && !o->qos0_sure) return false;
+        if (x->qos > c->qos) c->qos = x->qos;
         if (x->granted_at < c->granted_at) c->granted_at = x->granted_at;
         c->first = n++ ? NULL : x;
     }
     return n > 0;
 }
 
-static bool is_owed(const struct claim *c, const struct receipt *r)
+static bool is_owed(const struct oracle *o, const struct claim *c, const struct receipt *r)
 {
-    return r->qos > 0 || c->qos0;
+    return (r->qos > 0 || c->qos0) && !is_loose(o, r->number);
 }
 
-/* The next place in `order` from `at` on that is owed; order->n: none. */
-static uint32_t next_owed(const struct receipts *order, const struct claim *c, uint32_t at)
+/* The next place in `r` from `at` on that is owed; r->n: none. */
+static uint32_t next_owed(const struct oracle *o, const struct receipts *r, const struct claim *c,
+                          uint32_t at)
 {
-    while (at < order->n && !is_owed(c, &order->at[at]))
+    while (at < r->n && !is_owed(o, c, &r->at[at]))
         at++;
     return at;
 }
@@ -140,14 +136,13 @@ static bool sent_after(struct oracle *o, const struct receipt *r, uint64_t momen
 }
 
 /* Do the receipts that are owed match `order` from `at` to its end? */
-static bool matches_from(const struct receipts *order, const struct receipts *got,
+static bool matches_from(const struct oracle *o, const struct seat *s, unsigned topic,
                          const struct claim *c, uint32_t at)
 {
-    uint32_t i = 0;
-    for (;; i++, at++) {
-        while (i < got->n && got->at[i].qos == 0 && !c->qos0)
-            i++;
-        at = next_owed(order, c, at);
+    const struct receipts *order = &o->witness->live[topic], *got = &s->live[topic];
+    for (uint32_t i = 0;; i++, at++) {
+        i = next_owed(o, got, c, i);
+        at = next_owed(o, order, c, at);
         if (i == got->n || at == order->n) return i == got->n && at == order->n;
         if (got->at[i].number != order->at[at].number) return false;
     }
@@ -176,13 +171,13 @@ static bool retained_fits(struct oracle *o, const struct seat *s, unsigned topic
 {
     const struct receipts *order = &o->witness->live[topic], *got = &s->retained[topic];
     uint32_t number = got->n ? got->at[0].number : CLEAR;
-    if (!c->first) return true;
+    if (!c->first || o->crashes) return true; /* it may have been lost before it was sent */
     if (c->first->retain_handling == 2) return got->n == 0;
     for (uint32_t at = start;; at--) {
         uint32_t wanted = retained_at(o, order, at);
         if (wanted == number && got->n <= 1) return true;
         if (got->n == 0 && s->broke_at && may_be_lost(o, c, wanted)) return true;
-        if (at == 0 || is_owed(c, &order->at[at - 1])) return false;
+        if (at == 0 || is_owed(o, c, &order->at[at - 1])) return false;
     }
 }
 
@@ -190,6 +185,7 @@ static bool retained_fits(struct oracle *o, const struct seat *s, unsigned topic
 static void judge_retained_first(struct oracle *o, const struct seat *s, unsigned topic)
 {
     const struct receipts *retained = &s->retained[topic], *live = &s->live[topic];
+    if (o->crashes) return;
     if (retained->n && live->n && retained->at[retained->n - 1].at > live->at[0].at)
         broken(o->t, "client %u got message %u on %s before message %u, which was retained",
                s->client, live->at[0].number, topic_name(topic),
@@ -206,11 +202,11 @@ static void judge_piece(struct oracle *o, const struct seat *s, unsigned topic)
     if (!claim_of(o, s, topic, &c)) return;
     if (c.first) judge_retained_first(o, s, topic);
     for (uint32_t start = 0; start <= order->n; start++) {
-        bool fits = matches_from(order, &s->live[topic], &c, start);
+        bool fits = matches_from(o, s, topic, &c, start);
         whole |= fits;
         if (fits && retained_fits(o, s, topic, &c, start)) return;
         /* What was sent after SUBACK cannot lie before the boundary. */
-        if (start < order->n && is_owed(&c, &order->at[start]) &&
+        if (start < order->n && is_owed(o, &c, &order->at[start]) &&
             sent_after(o, &order->at[start], c.granted_at))
             break;
     }
@@ -229,6 +225,7 @@ void oracle_judge_seat(struct oracle *o, const struct seat *s)
         if (o->t->broken[0]) return;
         judge_piece(o, s, t);
     }
+    if (o->crashes && !o->t->broken[0]) oracle_judge_loose(o, s);
 }
 
 uint32_t oracle_retained(const struct oracle *o, unsigned topic)

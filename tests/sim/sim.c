@@ -20,11 +20,13 @@ struct wish {
 };
 
 static const char help[] =
-    "usage: sim [--seed N | --seeds FROM-TO] [--cores N] [--steps N] [--twice] [--trace]\n"
+    "usage: sim [--seed N | --seeds FROM-TO] [--cores N] [--steps N] [--crashes N] [--twice] "
+    "[--trace]\n"
     "  --seed N         run one seed\n"
     "  --seeds FROM-TO  run all of them, both included (1-20)\n"
     "  --cores N        1 to 16; else the seed decides\n"
     "  --steps N        length of the storm (1500)\n"
+    "  --crashes N      the broker has a disk, and crashes so often (0)\n"
     "  --twice          run each seed twice: both runs must be the same, event by event\n"
     "  --trace          print every event\n";
 
@@ -77,6 +79,11 @@ static bool take_valued(const char *name, const char *value, struct wish *w)
         w->world.cores = (unsigned)n;
         return true;
     }
+    if (strcmp(name, "--crashes") == 0) {
+        if (!single(value, CRASHES_MAX, &n)) return false;
+        w->world.crashes = (unsigned)n;
+        return true;
+    }
     if (strcmp(name, "--steps") != 0 || !single(value, UINT_MAX, &n)) return false;
     w->world.steps = (unsigned)n;
     return true;
@@ -104,7 +111,7 @@ static bool run_once(const struct world_options *o, uint64_t *hash)
     if (ok) return true;
     printf("seed %" PRIu64 ": %s\nlast events:\n", o->seed, the_world->trace.broken);
     if (!o->print) trace_tail(&the_world->trace, stdout);
-    printf("again with: sim --seed %" PRIu64 " --trace%s\n", o->seed,
+    printf("again with: sim --seed %" PRIu64 " --crashes %u --trace%s\n", o->seed, o->crashes,
            o->steps == STEPS_USUAL ? "" : " and the same --steps");
     return false;
 }

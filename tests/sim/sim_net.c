@@ -170,6 +170,16 @@ struct end *net_connect(uint32_t cap)
     return &c->client;
 }
 
+void net_break_all(void)
+{
+    for (unsigned i = 0; i < FILES_MAX; i++) {
+        struct file *f = &machine()->file[i];
+        for (unsigned k = 0; f->kind == FILE_DOOR && k < f->nwaiting; k++)
+            end_break(f->waiting[k]);
+        if (f->kind == FILE_CONNECTION) end_break(f->end);
+    }
+}
+
 /* ---- all of them --------------------------------------------------------------------------- */
 
 struct file *file_at(int fd)

@@ -6,17 +6,20 @@
 #include "client.h"
 #include "core/core.h"
 #include "fiber.h"
+#include "lib/sim_disk.h"
 #include "net/net.h"
 #include "oracle.h"
 #include "proto/mqtt/mqtt_session.h"
+#include "slow_disk.h"
 
-enum { CORES_MAX = 16, CLIENTS_MAX = 24, STEPS_USUAL = 1500 };
+enum { CORES_MAX = 16, CLIENTS_MAX = 24, STEPS_USUAL = 1500, CRASHES_MAX = 100 };
 
 struct world_options {
     uint64_t seed;
     unsigned cores; /* 0: by the seed */
     unsigned steps;
     uint32_t expiry_max_s; /* of sessions; 0: the broker's default */
+    unsigned crashes;      /* of the whole broker; 0: it has no disk either */
     bool print;
 };
 
@@ -27,6 +30,7 @@ struct place {
     struct broker *broker;
     struct mqtt_core *mqtt;
     struct fiber *fiber;
+    struct disk *disk;    /* NULL: there is none */
     uint32_t starved;     /* steps for which it gets no turn */
     size_t bytes_at_rest; /* of its pool, before anybody came */
 };
@@ -39,6 +43,11 @@ struct world {
     struct place place[CORES_MAX];
     mail_fn *handlers[BROKER_MAIL_KINDS];
     struct listener listener;
+    struct broker_options broker_options;
+    struct net_options net_options;
+    unsigned ring_slots;
+    uint64_t seed;        /* of the brokers */
+    struct sim_disk *sim; /* NULL: there is none */
     unsigned cores, clients;
     struct client client[CLIENTS_MAX];
     unsigned fillers; /* topics with something retained that nobody looks at */
@@ -52,12 +61,19 @@ bool world_run(struct world *w, const struct world_options *o);
  */
 
 /* cores.c */
-void cores_make(struct world *w, const struct world_options *o);
-void cores_free(struct world *w);
+void cores_choose(struct world *w, const struct world_options *o); /* how many, and their limits */
+void cores_start(struct world *w);
+void cores_stop(struct world *w);
 bool cores_run_one(struct world *w, unsigned i); /* false: it sleeps */
 bool cores_asleep(struct world *w);
 uint64_t cores_wake_ns(const struct world *w);
 uint64_t cores_count(const struct world *w, enum counter which);
 
-/* world.c: runs cores and clients until nothing is left to do; what hangs is a broken promise. */
+/* crash.c: all cores' memory is gone, and the disk keeps what it can; then they start again. */
+void world_crash(struct world *w);
+
+/* world.c: runs the cores alone until they sleep, all but `without`. */
+void world_run_until_asleep(struct world *w, unsigned without);
+
+/* Runs cores and clients until nothing is left to do; what hangs is a broken promise. */
 void world_settle(struct world *w);

@@ -5,9 +5,9 @@
  * determine, so that whatever comes back can be judged. */
 #pragma once
 
+#include "lib/sim_disk.h"
 #include "store/store.h"
 #include "unit/store/held_disk.h"
-#include "lib/sim_disk.h"
 
 enum { RIG_SEEN = 4096, RIG_SEGMENT = 4096, RIG_FOUND = 64, RIG_TYPE = 7 };
 
