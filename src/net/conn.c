@@ -15,7 +15,10 @@ static void on_ready(struct watch *w, unsigned ready)
 {
     struct conn *c = CONTAINER_OF(w, struct conn, watch);
 
-    if (c->flags & CONN_CLOSING) return;
+    if (c->flags & CONN_CLOSING) {
+        if (c->hold && ready & READY_HANGUP) hold_on_hangup(c);
+        return;
+    }
     if (ready & READY_WRITE && c->flags & CONN_WANT_WRITE) {
         c->flags &= (uint16_t)~CONN_WANT_WRITE; /* net_flush sends, and disarms when all is sent */
         conn_flush_later(c);
@@ -191,13 +194,21 @@ static bool is_peers_fault(int why)
     }
 }
 
+/* It has ended, for the protocol and for those who count. */
+static void tell_end(struct conn *c)
+{
+    struct net *n = c->net;
+
+    c->flags |= CONN_ENDED;
+    if (c->flags & CONN_OPEN && c->proto->on_close) c->proto->on_close(c, c->close_why);
+    if (is_peers_fault(c->close_why)) count(&n->core->counters, C_connections_dropped);
+    count_sub(&n->core->counters, C_connections, 1);
+}
+
 static void bury(struct conn *c)
 {
     struct net *n = c->net;
 
-    if (c->flags & CONN_OPEN && c->proto->on_close) c->proto->on_close(c, c->close_why);
-    if (is_peers_fault(c->close_why)) count(&n->core->counters, C_connections_dropped);
-    count_sub(&n->core->counters, C_connections, 1);
     if (c->watch.fd >= 0) {
         reactor_del(n->core->reactor, &c->watch);
         if (c->flags & CONN_LAST_WORDS && conn_say_last_words(c))
@@ -206,6 +217,7 @@ static void bury(struct conn *c)
             sock_close(c->watch.fd);
     }
     outq_clear(&c->out, n->core->pool);
+    hold_free(c);
     transport_free(&c->transport, n);
     conn_drop_input(c);
     conn_table_del(&n->conns, c);
@@ -228,7 +240,8 @@ unsigned conn_bury_dead(struct net *n)
             n->dead = c;
             continue;
         }
-        bury(c);
+        if (!(c->flags & CONN_ENDED)) tell_end(c);
+        if (!c->hold || !hold_keeps(c)) bury(c);
         buried++;
     }
     return buried;

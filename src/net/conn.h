@@ -22,6 +22,7 @@
 #include "net/peer.h"
 
 struct conn;
+struct hold;
 struct net;
 struct listener;
 struct transport;
@@ -62,6 +63,7 @@ struct conn {
     struct listener *listener;
     struct transport *transport; /* TLS, WebSocket; NULL: the protocol is next to the socket */
     struct outq out;
+    struct hold *hold; /* what of it waits for the log (hold.c); NULL: nothing */
 
     uint8_t *in;      /* unread input, ours (malloc); NULL most of the time */
     uint32_t in_from; /* where in `in` it begins */
@@ -73,8 +75,6 @@ struct conn {
 
     uint32_t drain_at; /* the protocol wants on_drain earlier (conn_drain_at); 0: it does not */
 
-    uint32_t older, newer; /* rows of its neighbours among the strangers; 0: none */
-
     uint32_t id;   /* number on this core, also the mesh account; never 0 */
     uint32_t debt; /* bytes of ours that wait in mesh outboxes */
     uint32_t last_rx_s;
@@ -83,7 +83,12 @@ struct conn {
 
     struct conn *flush_next; /* on net's list of connections with output */
     struct conn *again_next; /* on net's list of those to be called again */
-    struct conn *dead_next;
+    union {
+        struct {
+            uint32_t older, newer; /* rows of its neighbours among the strangers; 0: none */
+        };
+        struct conn *dead_next; /* with CONN_CLOSING, when it is no stranger */
+    };
     struct peer peer;
 };
 
@@ -99,6 +104,7 @@ enum conn_flag {
     CONN_IN_BYTES = 1 << 8,   /* on_bytes is on the stack */
     CONN_OPEN = 1 << 9,       /* on_open succeeded; on_close is owed */
     CONN_STRANGER = 1 << 10,  /* the protocol has not called conn_known() */
+    CONN_ENDED = 1 << 11,     /* closing, and the protocol has been told */
 };
 
 /* ---- output ------------------------------------------------------------------ */
@@ -131,11 +137,21 @@ int conn_send(struct conn *c, struct bytes b);
 int conn_send_shared(struct conn *c, struct bytes b, void (*release)(void *ctx, void *owner),
                      void *ctx, void *owner);
 
-/* Bytes that wait to be sent. */
+/* Bytes that wait to be sent, those that are held included. */
 static inline size_t conn_unsent(const struct conn *c)
 {
     return c->out.bytes;
 }
+
+/* What is put into the out-queue from now on does not leave before core->durable >= pos; nor does
+ * what comes later, as the order never changes. Nothing happens if it is so already. A second
+ * position may be before or behind the first: the higher counts. On -ERR_NOMEM, and when the
+ * log has failed (net_drop_held), the connection is closed.
+ *
+ * What is closed while it holds leaves in good order: the protocol hears of it in the same turn,
+ * but the socket stays, for two seconds at most, until the disk has answered, and then says its
+ * last words. What is not on disk by then is never said. */
+void conn_hold(struct conn *c, uint64_t pos);
 
 /* Unsent bytes below which on_drain is due: half of out_bytes_max as it is now, or less if the
  * protocol says so. */

@@ -51,13 +51,26 @@ int conn_send_shared(struct conn *c, struct bytes b, void (*release)(void *ctx, 
     return 0;
 }
 
-/* One send of up to OUTQ_IOV_MAX pieces. Returns bytes taken, -ERR_AGAIN if the socket took
- * less than it was offered and no more can follow now, -ERR_RESET. */
+/* Leaves of `n` pieces no more than `most` bytes. Returns how many pieces those are. */
+static int cut(struct iovec *iov, int n, size_t most)
+{
+    int i = 0;
+
+    for (; i < n && most > 0; i++) {
+        if (iov[i].iov_len > most) iov[i].iov_len = most;
+        most -= iov[i].iov_len;
+    }
+    return i;
+}
+
+/* One send of up to OUTQ_IOV_MAX pieces of what may leave. Returns bytes taken, -ERR_AGAIN if the
+ * socket took less than it was offered and no more can follow now, -ERR_RESET. */
 static long send_once(struct conn *c, size_t *offered)
 {
     struct iovec iov[OUTQ_IOV_MAX];
     int n = outq_pieces(&c->out, iov);
 
+    if (UNLIKELY(c->hold)) n = cut(iov, n, hold_released(c));
     *offered = 0;
     for (int i = 0; i < n; i++)
         *offered += iov[i].iov_len;
@@ -65,7 +78,7 @@ static long send_once(struct conn *c, size_t *offered)
     if (sent <= 0) return sent < 0 ? sent : -ERR_AGAIN;
 
     count_add(&c->net->core->counters, C_bytes_sent, (uint64_t)sent);
-    outq_sent(&c->out, c->net->core->pool, (size_t)sent);
+    conn_sent(c, (size_t)sent);
     return sent;
 }
 
@@ -82,7 +95,7 @@ static void write_out(struct conn *c)
 
     if (full)
         c->flags |= CONN_WANT_WRITE;
-    else if (c->out.bytes > 0)
+    else if (conn_released(c) > 0)
         conn_flush_later(c); /* more pieces than one send takes: next turn */
     conn_rearm(c);
 }
@@ -120,9 +133,9 @@ unsigned conn_flush_run(struct net *n)
         size_t before = c->out.bytes;
         if (UNLIKELY(c->transport))
             transport_write(c);
-        else if (before > 0)
+        else if (conn_released(c) > 0)
             write_out(c);
-        else
+        else if (before == 0)
             outq_clear(&c->out, n->core->pool);
         note_level(c, before);
         written++;
@@ -135,5 +148,6 @@ bool conn_say_last_words(struct conn *c)
     size_t offered;
 
     if (c->transport) return transport_last_words(c) && sock_shutdown(c->watch.fd) >= 0;
-    return send_once(c, &offered) >= 0 && sock_shutdown(c->watch.fd) >= 0;
+    if (conn_released(c) > 0 && send_once(c, &offered) < 0) return false;
+    return sock_shutdown(c->watch.fd) >= 0;
 }

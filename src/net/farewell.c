@@ -49,5 +49,5 @@ unsigned net_farewell(struct net *n, enum farewell which, unsigned most)
 
 bool net_lingers(const struct net *n)
 {
-    return n->leavers != NULL;
+    return n->leavers || n->holds;
 }

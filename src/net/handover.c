@@ -26,7 +26,7 @@ int conn_hand_over(struct conn *c, unsigned to, uint64_t note, struct bytes unre
     struct net *n = c->net;
 
     ASSERT(c->flags & CONN_IN_BYTES && !(c->flags & CONN_CLOSING));
-    ASSERT(c->out.bytes == 0 && unread.n <= UINT32_MAX);
+    ASSERT(c->out.bytes == 0 && !c->hold && unread.n <= UINT32_MAX);
 
     size_t sealed = c->transport ? c->transport->sealed.bytes : 0;
     struct handover *h = malloc(sizeof *h + unread.n + sealed);

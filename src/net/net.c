@@ -46,6 +46,7 @@ void net_free(struct net **np)
     if (!n) return;
     *np = NULL;
     net_stop_listening(n);
+    hold_end_all(n, 0);
     net_each(n, close_it, NULL);
     while (n->dead) {
         clear_lists(n);
@@ -64,7 +65,9 @@ void net_free(struct net **np)
 unsigned net_flush(struct net *n)
 {
     n->steps = 0;
-    unsigned work = debt_lift(n) + conn_flush_run(n);
+    unsigned work = debt_lift(n);
+    if (UNLIKELY(n->holds) && n->core->durable != n->durable_seen) work += hold_lift(n);
+    work += conn_flush_run(n);
 
     /* These call protocols, which may give the phases before this one work again. What is on
      * a list now is for the next turn, and no socket will announce it. */

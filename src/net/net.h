@@ -99,8 +99,12 @@ void net_pause_all(struct net *n);
  * many connections of that kind are left. */
 unsigned net_farewell(struct net *n, enum farewell which, unsigned most);
 
-/* Is there still a socket whose peer has not read our last words? */
+/* Is there still a socket whose peer has not read our last words, or one that holds output? */
 bool net_lingers(const struct net *n);
+
+/* The log of this core has failed: core->durable will not rise again. Who holds output is closed
+ * (-ERR_STORAGE) without it, and so is whoever is to hold some from now on. */
+void net_drop_held(struct net *n);
 
 /* Turn phase: writes the output of every connection that has some, calls
  * again those that asked for it, buries the dead. Returns the work done. */

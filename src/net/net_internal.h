@@ -63,6 +63,10 @@ struct net {
     struct conn *again;
     struct conn *dead;
 
+    struct hold *holds;    /* of connections whose output waits for the log */
+    uint64_t durable_seen; /* core->durable when they were last looked at */
+    bool log_ended;        /* it will not rise again */
+
     struct conn_table conns;
     struct strangers strangers;
     struct leaver *leavers; /* sockets of the dead whose last words are under way */
@@ -120,9 +124,39 @@ void conn_drop_input(struct conn *c);
 /* Calls again those that asked for it. Returns how many. */
 unsigned conn_again_run(struct net *n);
 
+/* ---- hold.c: output that waits for the log ----------------------------------------- */
+
+size_t hold_released(const struct conn *c);
+void hold_sent(struct conn *c, size_t n); /* before: n <= hold_released() */
+void hold_free(struct conn *c);
+
+/* Visits those that hold something, as core->durable has risen. Returns how many there are. */
+unsigned hold_lift(struct net *n);
+
+/* Closes all that hold something; nothing waits for the log from now on. */
+void hold_end_all(struct net *n, int why);
+
+/* A dead connection that holds something: does it stay until the disk has answered? It is put
+ * among the dead again then. Its socket is not read meanwhile; hangs its peer up, nobody waits. */
+bool hold_keeps(struct conn *c);
+void hold_on_hangup(struct conn *c);
+
+/* Bytes of the out-queue that may leave. */
+static inline size_t conn_released(const struct conn *c)
+{
+    return LIKELY(!c->hold) ? c->out.bytes : hold_released(c);
+}
+
 /* ---- conn_out.c: bytes out ---------------------------------------------------- */
 
 unsigned conn_flush_run(struct net *n);
+
+/* `n` bytes of the out-queue have left it. */
+static inline void conn_sent(struct conn *c, size_t n)
+{
+    outq_sent(&c->out, c->net->core->pool, n);
+    if (UNLIKELY(c->hold)) hold_sent(c, n);
+}
 
 /* Offers what is left to the socket of a dying connection once, and shuts our side. True if
  * the socket should linger until the peer has read it. */

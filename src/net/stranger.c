@@ -49,9 +49,9 @@ void stranger_add(struct conn *c)
 void conn_known(struct conn *c)
 {
     struct strangers *s = &c->net->strangers;
-    struct conn *older = at(c->net, c->older), *newer = at(c->net, c->newer);
 
     if (!(c->flags & CONN_STRANGER)) return;
+    struct conn *older = at(c->net, c->older), *newer = at(c->net, c->newer);
     c->flags &= (uint16_t)~CONN_STRANGER;
     *(older ? &older->newer : &s->oldest) = c->newer;
     *(newer ? &newer->older : &s->newest) = c->older;

@@ -124,7 +124,7 @@ static void take_queued(struct conn *c, struct writer *w, size_t n)
             wr_bytes(w, bytes_of(iov[i].iov_base, len));
             now += len;
         }
-        outq_sent(&c->out, c->net->core->pool, now);
+        conn_sent(c, now);
         taken += now;
     }
 }
@@ -149,7 +149,9 @@ static struct bytes gather(struct conn *c)
 {
     struct transport *t = c->transport;
     struct writer w = wr_of(c->net->room->plain, sizeof c->net->room->plain);
-    size_t n = c->out.bytes < GATHER_MAX ? c->out.bytes : GATHER_MAX;
+    size_t n = conn_released(c);
+
+    if (n > GATHER_MAX) n = GATHER_MAX;
 
     if (t->ws) ws_say(t->ws, &w);
     if (t->open && n > 0 && t->ws && ws_is_zipping(t->ws)) {
@@ -239,7 +241,7 @@ void transport_write(struct conn *c)
     }
     if (err == -ERR_AGAIN)
         c->flags |= CONN_WANT_WRITE;
-    else if (c->out.bytes > 0 && t->open)
+    else if (t->open && conn_released(c) > 0)
         conn_flush_later(c); /* the rest in the next turn */
     conn_rearm(c);
 }

@@ -232,6 +232,13 @@ static void describe(const struct session *s, struct sink_facts *f)
     f->unsent_bytes = conn_unsent(m->conn);
 }
 
+static void hold(struct session *s, uint64_t pos)
+{
+    const struct mqtt *m = s->sink;
+
+    conn_hold(m->conn, pos);
+}
+
 const struct sink_ops mqtt_sink_ops = {
     .send = deliver,
     .ready = ready,
@@ -239,4 +246,5 @@ const struct sink_ops mqtt_sink_ops = {
     .accepted = mqtt_accepted,
     .kick = mqtt_kick,
     .describe = describe,
+    .hold = hold,
 };
