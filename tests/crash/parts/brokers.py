@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from lib.broker import free_port, spawn
 from lib.claims import Failed
@@ -92,13 +93,19 @@ class Mosquitto(Broker):
         return [program, "-c", config]
 
 
+class PowerGone(Exception):
+    """The power failed by itself, within a write."""
+
+
 class Disk:
     """A directory; what was written stays when the broker dies."""
+
+    dead = False
 
     def __init__(self, folder):
         self.path = os.path.join(folder, "data")
 
-    def lose_power(self):
+    def lose_power(self, luck):
         """The broker is dead; now the machine is, too."""
 
     def end(self):
@@ -107,13 +114,13 @@ class Disk:
 
 class LazyDisk(Disk):
     """A directory of LazyFS (https://github.com/dsrhaslab/lazyfs): what was not synced is gone when
-    the power fails. `tear`: some failures happen within a write, of which parts remain."""
+    the power fails. Sometimes it fails by itself, within a write, of which parts remain."""
 
     def __init__(self, folder, program):
         super().__init__(folder)
         self.folder, self.program, self.process = folder, program, None
         self.mount, self.root = os.path.join(folder, "mnt"), os.path.join(folder, "root")
-        self.path = os.path.join(self.mount, "data")
+        self.path, self.tears = os.path.join(self.mount, "data"), 0
         self.orders, self.answers = os.path.join(folder, "orders"), os.path.join(folder, "answers")
         self.config = os.path.join(folder, "lazyfs.toml")
         for path in (self.mount, self.root):
@@ -121,19 +128,24 @@ class LazyDisk(Disk):
         os.mkfifo(self.orders)
         os.mkfifo(self.answers)
         self.answered = os.open(self.answers, os.O_RDWR | os.O_NONBLOCK)
+        self.begin()
+        self.prove()
+
+    def begin(self, faults=""):
         with open(self.config, "w", encoding="ascii") as out:
             out.write(f'[faults]\nfifo_path="{self.orders}"\nfifo_path_completed="{self.answers}"\n'
-                      '[cache]\napply_eviction=false\n[cache.simple]\ncustom_size="2gb"\n'
-                      'blocks_per_page=1\n[filesystem]\nlog_all_operations=false\nlogfile=""\n')
-        self.begin()
-
-    def begin(self):
+                      '[cache]\napply_eviction=false\n[cache.simple]\ncustom_size="1gb"\n'
+                      'blocks_per_page=1\n[filesystem]\nlog_all_operations=false\nlogfile=""\n'
+                      + faults)
         with open(os.path.join(self.folder, "lazyfs.log"), "ab") as out:
             self.process = spawn([self.program, self.mount, "--config-path", self.config,
                                   "-o", "modules=subdir", "-o", f"subdir={self.root}", "-f"],
                                  stdout=out, stderr=subprocess.STDOUT)
         self.wait("LazyFS to mount", lambda: os.path.ismount(self.mount))
-        self.prove()
+
+    @property
+    def dead(self):
+        return self.process.poll() is not None
 
     def prove(self):
         """It forgets what it should, and nothing else: else nothing here would prove anything."""
@@ -142,7 +154,7 @@ class LazyDisk(Disk):
             out.write(b"kept")
             os.fdatasync(out.fileno())
             out.write(b"lost")
-        self.lose_power()
+        self.forget()
         with open(path, "rb") as kept:
             if kept.read() != b"kept":
                 raise Failed("LazyFS does not forget what was not synced")
@@ -150,17 +162,25 @@ class LazyDisk(Disk):
     def wait(self, what, condition):
         end = time.monotonic() + MOUNT_S
         while not condition():
-            if time.monotonic() > end or self.process.poll() is not None:
+            if time.monotonic() > end or self.dead:
                 raise Failed(f"waited for {what} in vain; see lazyfs.log")
             time.sleep(0.01)
 
-    def lose_power(self):
-        self.order("lazyfs::clear-cache")
-        self.wait("LazyFS to forget", self.has_answered)
+    def lose_power(self, luck):
+        if self.dead:
+            self.tears += 1
+            self.unmount()
+            self.begin()
+            return
+        self.forget()
+        if luck.random() < 0.4 and (faults := self.faults(luck)):
+            self.unmount()
+            self.begin(faults)
 
-    def order(self, text):
+    def forget(self):
         with open(self.orders, "w", encoding="ascii") as out:
-            out.write(text + "\n")
+            out.write("lazyfs::clear-cache\n")
+        self.wait("LazyFS to forget", self.has_answered)
 
     def has_answered(self):
         try:
@@ -168,11 +188,24 @@ class LazyDisk(Disk):
         except BlockingIOError:
             return False
 
-    def end(self):
+    def faults(self, luck):
+        """One of the next writes to each log is torn: LazyFS ends itself within it."""
+        out = ""
+        for log in sorted(Path(self.root).glob("data/core-*")):
+            for segment in sorted(log.glob("*.log"))[-2:]:
+                kept = luck.choice(("1", "2", "1,3", "2,3"))
+                out += (f'[[injection]]\ntype="torn-op"\nfile="{segment}"\n'
+                        f"occurrence={luck.randrange(1, 150)}\nparts=3\npersist=[{kept}]\n")
+        return out
+
+    def unmount(self):
         run(["umount", "-l", self.mount], seconds=END_S)
         try:
             self.process.wait(END_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def end(self):
+        self.unmount()
         os.close(self.answered)

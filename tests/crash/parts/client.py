@@ -118,11 +118,16 @@ class Client:
             packet, self.unread = whole
             self.take[packet.type](self, packet)
 
+    def blame(self, kind, what):
+        """Unless the disk is gone: then it may say so, until it is killed."""
+        if not self.world.broker.disk.dead:
+            self.ledger.blame(kind, f"{self.name}: {what}")
+
     # ---- packets ------------------------------------------------------------------------
 
     def on_connack(self, packet):
         if packet.body[1] != 0:
-            self.ledger.blame("protocol", f"{self.name}: refused with {packet.body[1]:#x}")
+            self.blame("refused", f"CONNECT is answered with {packet.body[1]:#x}")
             self.connection.fail()
             return
         present = bool(packet.body[0] & 1)
@@ -173,8 +178,8 @@ class Client:
             self.incoming[packet_id] = (topic, seq)
             self.hear(topic, seq, qos, packet)
         elif self.incoming[packet_id] != (topic, seq):
-            self.ledger.blame("protocol", f"{self.name}: packet id {packet_id} is {topic} {seq}, "
-                                          f"but not released since {self.incoming[packet_id]}")
+            self.blame("protocol", f"packet id {packet_id} is {topic} {seq}, but not released "
+                                   f"since {self.incoming[packet_id]}")
         if qos:
             self.answer_later(wire.PUBACK if qos == 1 else wire.PUBREC, packet_id)
 
@@ -207,12 +212,12 @@ class Client:
         expected = {(1, wire.PUBLISH): (wire.PUBACK,), (2, wire.PUBLISH): (wire.PUBREC,),
                     (2, wire.PUBREL): (wire.PUBCOMP, wire.PUBREC)}
         if not sent or packet.type not in expected[(sent.stream.qos, sent.stage)]:
-            self.ledger.blame("protocol", f"{self.name}: {packet} for nothing of ours")
+            self.blame("protocol", f"{packet} for nothing of ours")
             return
         if reason >= 0x80 and not (packet.type == wire.PUBCOMP and reason == 0x92):
-            self.ledger.blame("refused", f"{self.name}: {sent.stream.topic} {sent.seq}: "
-                                         f"{packet} ({reason:#x})")
-            del self.outgoing[packet_id]
+            self.blame("refused", f"{sent.stream.topic} {sent.seq}: {packet} ({reason:#x})")
+            if not self.world.broker.disk.dead:
+                del self.outgoing[packet_id]
         elif packet.type == wire.PUBREC:
             self.ledger.ack(sent.stream, sent.seq, done=False)
             sent.stage = wire.PUBREL
@@ -228,13 +233,13 @@ class Client:
         if packet.type == wire.PUBACK:
             first = next(i for i, s in self.outgoing.items() if s.stream.qos == 1)
             if first != packet_id:
-                self.ledger.blame("protocol", f"{self.name}: PUBACK of {sent.stream.topic} "
-                                              f"{sent.seq} before one that was sent earlier")
+                self.blame("protocol", f"PUBACK of {sent.stream.topic} {sent.seq} before one "
+                                       "that was sent earlier")
 
     def on_suback(self, packet):
         kind, window = self.requests.pop(int.from_bytes(packet.body[:2], "big"), (None, None))
         if kind != wire.SUBSCRIBE or packet.body[-1] != window.qos:
-            self.ledger.blame("protocol", f"{self.name}: {packet} for {kind}")
+            self.blame("protocol", f"{packet} for {kind}")
         else:
             self.ledger.grant(window)
             self.mine[window.filter] = window.qos
@@ -242,14 +247,14 @@ class Client:
     def on_unsuback(self, packet):
         kind, window = self.requests.pop(int.from_bytes(packet.body[:2], "big"), (None, None))
         if kind != wire.UNSUBSCRIBE:
-            self.ledger.blame("protocol", f"{self.name}: {packet} for {kind}")
+            self.blame("protocol", f"{packet} for {kind}")
         else:
             self.ledger.release(window)
             self.mine.pop(window.filter, None)
 
     def on_other(self, packet):
         if packet.type != wire.DISCONNECT:  # of which the end follows
-            self.ledger.blame("protocol", f"{self.name}: {packet}")
+            self.blame("protocol", f"{packet}")
 
     take = collections.defaultdict(lambda: Client.on_other, {
         wire.CONNACK: on_connack, wire.PUBLISH: on_publish, wire.PUBREL: on_pubrel,

@@ -15,6 +15,7 @@ class Loop:
     def __init__(self):
         self.selector, self.timers = selectors.DefaultSelector(), []
         self.order, self.mail = itertools.count(), collections.deque()
+        self.look = lambda: None  # in each turn; may raise
 
     def now(self):
         return time.monotonic()
@@ -35,6 +36,7 @@ class Loop:
         self.until(lambda: False, seconds)
 
     def turn(self, end):
+        self.look()
         now = time.monotonic()
         while self.timers and self.timers[0][0] <= now:
             heapq.heappop(self.timers)[2]()

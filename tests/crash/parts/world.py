@@ -10,6 +10,7 @@ import time
 from lib import wire
 from lib.claims import Failed
 from parts import others
+from parts.brokers import PowerGone
 from parts.client import Client
 from parts.ledger import Ledger
 from parts.loop import Loop
@@ -73,6 +74,7 @@ class World:
         self.started = self.up_since = 0.0
         self.recoveries, self.greeting = [], False
         self.kills = self.early_kills = self.resizes = 0
+        self.loop.look = self.look
         self.cast_publishers()
         self.cast_listeners()
         self.others = []
@@ -161,7 +163,7 @@ class World:
             self.broker.terminate()
         else:
             self.broker.kill()
-        self.broker.disk.lose_power()
+        self.broker.disk.lose_power(self.luck)
 
     def resume(self):
         """Starts the broker; sometimes it dies again while it reads its data."""
@@ -177,7 +179,12 @@ class World:
             raise Failed(f"no CONNACK within {RECOVER_S} s of the start")
         self.watch()
 
+    def look(self):
+        if self.broker.disk.dead and self.port:
+            raise PowerGone
+
     def watch(self):
+        self.look()
         if not self.broker.alive():
             raise Failed(f"the broker ended with {self.broker.process.returncode}: "
                          f"{self.broker.said()}")
@@ -294,27 +301,37 @@ class World:
     def crash(self):
         """In the midst of it all."""
         self.kill()
-        if self.args.others:
+        if self.others:
             if self.args.by != "cut":
                 self.paho_c.crash_of_broker()
                 self.mosquitto_sub.idle_since()
-            self.mosquitto_pub.end()
+            if self.mosquitto_pub:
+                self.mosquitto_pub.end()
+                self.mosquitto_pub = None
 
     # ---- from the beginning to the end --------------------------------------------------
 
     def go(self, cycles, tell):
         """Runs it all; raises Failed if the broker cannot be worked with."""
         for self.cycle in range(1, cycles + 1):
-            self.resume()
-            if self.cycle == 1:
-                self.cast_others()
-            self.check()
-            self.work(self.luck.uniform(*self.args.work))
+            try:
+                self.resume()
+                if self.cycle == 1:
+                    self.cast_others()
+                self.check()
+                self.work(self.luck.uniform(*self.args.work))
+            except PowerGone:
+                pass  # earlier than was planned
             self.crash()
             tell(self)
         self.cycle += 1
-        self.resume()
-        self.check(everyone=True)
+        try:
+            self.resume()
+            self.check(everyone=True)
+        except PowerGone:  # it does not come twice
+            self.crash()
+            self.resume()
+            self.check(everyone=True)
         self.end_in_order()
 
     def end_in_order(self):
@@ -327,6 +344,7 @@ class World:
         for other in [*self.others, *([self.mosquitto_pub] if self.others else [])]:
             if other:
                 other.end()
+        self.loop.look = lambda: None
         for client in self.all:
             client.go(cut=True)
         if self.broker.process and self.broker.alive():
