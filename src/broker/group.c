@@ -46,6 +46,12 @@ int group_new(struct broker *b, struct local_filter *f)
     return 0;
 }
 
+const struct local_filter *group_filter_of(const struct broker *b, uint32_t slot)
+{
+    const struct group *g = group_find(b, slot);
+    return g ? g->filter : NULL;
+}
+
 void group_free(struct broker *b, struct local_filter *f)
 {
     slots_del(&b->group_slots, f->group->slot & INDEX_MASK);

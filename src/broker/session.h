@@ -145,10 +145,13 @@ struct session {
     uint64_t *received;  /* bitmap of packet ids received at QoS 2, not released; NULL: none */
     uint32_t nreceived;
 
-    uint64_t sid;    /* its number in the core's log; 0: it is not durable */
-    uint64_t seq;    /* of its last entry there */
-    uint64_t serial; /* of its last incoming QoS 2 message */
-    bool restored;   /* from the log; nobody has connected since: it has no grant yet */
+    uint64_t sid;       /* its number in the core's log; 0: it is not durable */
+    uint64_t seq;       /* of its last entry there */
+    uint64_t serial;    /* of its last incoming QoS 2 message */
+    bool restored;      /* from the log; nobody has connected since: it has no grant yet */
+    bool will_written;  /* the log has a will of it */
+    bool write_due;     /* the log could not take what it is now, and will (journal_put.c) */
+    uint8_t durability; /* enum durability, of the listener by which its client came last */
 
     struct sub *subs; /* list */
     uint32_t nsubs;

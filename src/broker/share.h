@@ -76,6 +76,9 @@ bool group_give_back(struct broker *b, uint32_t slot, struct message *m);
 uint32_t group_number(const struct broker *b, uint32_t slot, const struct message *m);
 void group_send_back(struct broker *b, uint32_t number, struct message *m);
 
+/* The filter of a group by its slot here, with its subscriptions; NULL: the group is gone. */
+const struct local_filter *group_filter_of(const struct broker *b, uint32_t slot);
+
 /* Deliver phase: to a member. Takes the arrival's hold. */
 void group_deliver(struct broker *b, const struct arrival *a);
 mail_fn share_on_mail;

@@ -24,6 +24,10 @@ struct sub;
 
 struct journal_options {
     uint64_t queue_memory_max; /* bytes of waiting messages in memory; beyond it: on disk only */
+    /* Once: the log has failed, and what waits for it will wait for ever. For who is above the
+     * broker and holds output back. May be NULL. */
+    void (*failed)(void *ctx, const char *why);
+    void *ctx;
 };
 
 /* ---- life ---------------------------------------------------------------------------- */
@@ -64,12 +68,14 @@ uint64_t journal_queue_memory_max(const struct journal *j);
 
 /* ---- what waits for the disk ------------------------------------------------------------ */
 
-/* Everything appended so far is before this position. */
+/* Positions count what was written, one for each record: core->durable says how many are on disk.
+ * This is the position of what was written last; 0, which is on disk, once the log has failed:
+ * nothing more waits for it. */
 uint64_t journal_tail(const struct journal *j);
 
 /* `mail` goes to core `to` (this one: its handler is called) when all that was appended so far is
- * on disk, with flags = ERR_STORAGE if it never will be. At once if there is nothing to wait for.
- * -ERR_NOMEM. */
+ * on disk, with flags = ERR_STORAGE if it never will be. At once, from here, if there is nothing to
+ * wait for. In the order of the calls. -ERR_NOMEM. */
 int journal_tell(struct journal *j, unsigned to, struct mail mail);
 
 /* ---- sessions ----------------------------------------------------------------------------- */
@@ -105,7 +111,8 @@ void journal_forget(struct journal *j, struct pending *p);
 
 /* It leaves this session for another core or member by its share group, and is done with when that
  * has kept it: returns the number by which journal_orphan_kept() knows it, 0 when memory ran out.
- * Takes p->stored. */
+ * Takes p->stored: `p` is no entry any more. If the session ends before that, so does what the log
+ * has of the message. */
 uint32_t journal_orphan(const struct session *s, struct pending *p);
 void journal_orphan_kept(struct journal *j, uint32_t number, int status);
 
@@ -125,5 +132,18 @@ struct record_message journal_message_record(const struct broker *b, struct mess
 
 /* ---- retained ------------------------------------------------------------------------------- */
 
-int journal_retained(struct journal *j, const struct message *m);
+int journal_retained(struct journal *j, struct message *m);
 int journal_cleared(struct journal *j, struct bytes topic);
+
+/* ---- what can be asked ----------------------------------------------------------------------- */
+
+struct journal_stats {
+    uint64_t records, bytes; /* written since the start */
+    uint64_t refused;        /* records that the store had no room for, since the start */
+    uint32_t notices;        /* word that waits for the disk */
+    uint32_t late;           /* records that wait for room in the log (journal_put.c) */
+    uint64_t stored;         /* messages whose bodies entries refer to */
+    uint64_t origins;        /* serials of QoS 2 messages that are remembered */
+};
+
+struct journal_stats journal_stats(const struct journal *j);
