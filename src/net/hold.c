@@ -6,13 +6,13 @@
  * both, so the first that is not met bounds what may leave.
  *
  * A new position gets a mark of its own, or the last mark is raised to it, which makes what is
- * behind that one wait longer. Two rules keep that harmless. The first mark is never raised once
- * bytes wait for it: so what it stands for is as far from the disk as it was, whatever comes
- * later, and then the next is the first. And a mark whose position the commit under way
- * will make durable is not raised, so each commit releases all that depended on it. One commit is
- * under way at a time and the next takes all that was appended till then; so three marks are
- * enough: two whose commit is under way, since the second may have been raised before it was,
- * and one for the next.
+ * behind that one wait longer. Two rules keep that harmless. The first mark is never raised: so
+ * what it stands for is as far from the disk as it was, whatever comes later, and then the
+ * next is the first. And a mark whose position the commit under way will make durable is not
+ * raised: so each commit releases all that depended on it. Since one commit is under way at a time
+ * and the next takes what was appended till then, three marks are enough: the first, one
+ * that was raised until its commit began, and one that is raised until the next begins. (Where a
+ * commit takes only a part, what is behind the last mark may wait for one commit more.)
  *
  * Who holds is on a list of the net, which is walked once when core->durable has risen. A
  * connection that is closed while it holds leaves when it may: see hold_keeps().
@@ -90,9 +90,8 @@ static void add(struct hold *h, uint64_t pos)
     struct mark *last = h->n > 0 ? &h->mark[h->n - 1] : NULL;
 
     if (last && pos <= last->pos) return;
-    bool nothing_waits = last && last->ahead == c->out.bytes;
     bool next_commit = h->n > 1 && last->pos > c->net->core->commit_pos;
-    if (nothing_waits || next_commit || h->n == MARKS)
+    if (next_commit || h->n == MARKS)
         last->pos = pos;
     else
         h->mark[h->n++] = (struct mark){.ahead = c->out.bytes, .pos = pos};
