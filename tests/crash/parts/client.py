@@ -279,7 +279,7 @@ class Client:
             window = self.ledger.subscribe(self.listener, name, qos)
             self.connection.send(wire.subscribe(self.version, packet_id, [(name, qos)]))
         else:
-            window = next(w for w in reversed(self.listener.windows) if w.filter == name)
+            window = self.listener.filters[name][-1]
             self.ledger.unsubscribe(window)
             self.connection.send(wire.unsubscribe(self.version, packet_id, [name]))
         self.requests[packet_id] = (kind, window)

@@ -16,13 +16,16 @@ retained   neither the last acknowledged value, nor a later one that was sent
 session    `session present` is not what it must be
 """
 
+import functools
 import itertools
 import threading
 
 KINDS = ("lost", "twice", "disorder", "uncalled", "retained", "session", "refused", "protocol")
 EXAMPLES = 6  # of each kind, in words
+WINDOWS = 50  # of a filter, that are remembered
 
 
+@functools.lru_cache(100_000)
 def matches(wanted, topic):
     """Does the filter match the topic? Without the rules for '$'."""
     if wanted.startswith("$share/"):
@@ -82,11 +85,20 @@ class Listener:
 
     def __init__(self, name, shared=False):
         self.name, self.shared = name, shared
-        self.windows, self.heard = [], {}
+        self.filters, self.heard = {}, {}
         self.lives = 1  # connections so far
 
+    @property
+    def windows(self):
+        return [w for windows in self.filters.values() for w in windows]
+
+    def add(self, window):
+        windows = self.filters.setdefault(window.filter, [])
+        windows.append(window)
+        del windows[:-WINDOWS]
+
     def windows_of(self, topic):
-        return [w for w in self.windows if matches(w.filter, topic)]
+        return [w for f, windows in self.filters.items() if matches(f, topic) for w in windows]
 
 
 class Ledger:
@@ -157,11 +169,11 @@ class Ledger:
     def subscribe(self, listener, wanted, qos):
         """SUBSCRIBE is about to be sent; the window, to be granted with the SUBACK."""
         with self.lock:
-            for w in listener.windows:
-                if w.filter == wanted and w.ended is None:
+            for w in listener.filters.get(wanted, ()):
+                if w.ended is None:
                     return w  # asked again, as the answer was lost
             w = Window(wanted, qos, self.now())
-            listener.windows.append(w)
+            listener.add(w)
             return w
 
     def grant(self, window):
@@ -244,6 +256,9 @@ class Ledger:
         with self.lock:
             out = []
             for stream in self.streams.values():
+                heard = listener.heard.get(stream.topic)
+                if heard and heard.checked == len(stream):
+                    continue
                 if listener.windows_of(stream.topic):
                     out += self._missing_of(listener, stream)
             return out
