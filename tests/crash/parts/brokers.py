@@ -13,6 +13,11 @@ from lib.claims import Failed
 from lib.mosquitto import run
 
 END_S = 10
+VARIED = {  # by every start: small files come to an end often, and are made anew
+    "data.segment": ("512 KiB", "512 KiB", "4 MiB"),
+    "data.queue_memory": ("64 MiB", "0"),
+    "data.engine": ("auto", "auto", "threads"),
+}
 MOUNT_S = 10
 
 
@@ -23,12 +28,12 @@ class Broker:
         self.folder, self.disk, self.settings = folder, disk, settings
         self.port, self.process, self.starts = free_port(), None, 0
 
-    def start(self, cores):
+    def start(self, cores, luck):
         """Starts it; does not wait."""
         self.starts += 1
         self.log = os.path.join(self.folder, f"broker-{self.starts:04}.log")
         with open(self.log, "wb") as out:
-            self.process = spawn(self.argv(cores), stdout=out, stderr=subprocess.STDOUT)
+            self.process = spawn(self.argv(cores, luck), stdout=out, stderr=subprocess.STDOUT)
         if self.starts > 20:  # the last ones tell the story
             self.remove_log(self.starts - 20)
 
@@ -66,11 +71,13 @@ class Pinion(Broker):
         super().__init__(*rest)
         self.program, self.durability = program, durability
 
-    def argv(self, cores):
+    def argv(self, cores, luck):
         argv = [self.program, "serve", "-p", str(self.port)]
         settings = [f"cores={cores}", "pin=false", *self.settings]
         if self.durability:
-            settings += [f"data.dir={self.disk.path}", f"data.durability={self.durability}"]
+            settings += [f"data.dir={self.disk.path}", f"data.durability={self.durability}",
+                         "mqtt.packet=128 KiB", "data.interval=100ms"]
+            settings += [f"{name}={luck.choice(values)}" for name, values in VARIED.items()]
         for setting in settings:
             argv += ["--set", setting]
         return argv
@@ -79,7 +86,7 @@ class Pinion(Broker):
 class Mosquitto(Broker):
     """Somebody else's broker: it saves when it ends in good order, else every half hour."""
 
-    def argv(self, cores):
+    def argv(self, cores, luck):
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
         if not program:
             raise Failed("mosquitto is not installed")

@@ -19,6 +19,7 @@ RECOVER_S = 30     # from the start of the broker to the first CONNACK
 SHORT_S, SLACK_S = 1, 0.7  # the session that expires
 QOS = {"a": 1, "b": 1, "c": 2, "d": 2}
 SIZES = (8, 8, 30, 30, 200, 200, 1500, 9000, 70000)
+IN_ORDER = 0.1     # how many of the ends are none by force
 TOPICS = 12  # of retained messages
 
 
@@ -73,7 +74,7 @@ class World:
         self.port, self.cores, self.cycle = None, args.cores[0], 0
         self.started = self.up_since = 0.0
         self.recoveries, self.greeting = [], False
-        self.kills = self.early_kills = self.resizes = 0
+        self.kills = self.early_kills = self.terms = self.resizes = 0
         self.loop.look = self.look
         self.cast_publishers()
         self.cast_listeners()
@@ -149,7 +150,7 @@ class World:
             self.cores = self.luck.choice([n for n in self.args.cores if n != self.cores])
             self.resizes += 1
         if self.cycle == 1 or self.args.by != "cut":
-            self.broker.start(self.cores)
+            self.broker.start(self.cores, self.luck)
         self.started, self.greeting, self.port = time.monotonic(), True, self.broker.port
 
     def kill(self):
@@ -159,8 +160,11 @@ class World:
             for client in self.all:
                 client.cut()
             return
-        if self.args.by == "term":
-            self.broker.terminate()
+        in_order = self.args.by == "term" or self.luck.random() < IN_ORDER
+        if in_order and not self.broker.disk.dead and self.broker.alive():
+            self.kills -= 1
+            self.terms += 1
+            self.end_in_order()
         else:
             self.broker.kill()
         self.broker.disk.lose_power(self.luck)
@@ -170,6 +174,7 @@ class World:
         self.start()
         while self.cycle > 1 and self.luck.random() < 0.2:
             self.loop.run(self.luck.random() * 0.1)
+            self.watch()
             self.kill()
             self.early_kills += 1
             self.start()
