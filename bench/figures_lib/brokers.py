@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How to start pinion, mosquitto and the floor, each alone on a free port of loopback."""
 
+import pathlib
 import shutil
 import subprocess
 
@@ -10,6 +11,7 @@ from .process import free_port
 # write lines for every connection that comes and goes.
 PINION_SETTINGS = ("log.level=warn",)
 SECURE = ("tls", "wss")
+RABBITMQ_HOME = pathlib.Path("/usr/lib/rabbitmq")
 MOSQUITTO_CONF = """\
 listener {port} 127.0.0.1
 allow_anonymous true
@@ -82,9 +84,11 @@ BROKERS = {"pinion": pinion, "mosquitto": mosquitto, "floor": floor}
 BY_TRANSPORT = {"pinion": pinion_by, "mosquitto": mosquitto_by}
 
 
-def command(session, name, transport=None, **how):
-    """(command, port)"""
+def command(session, name, transport=None, maker=None, **how):
+    """(command, port); `maker` makes the command of a port."""
     port = free_port()
+    if maker:
+        return maker(port), port
     if transport:
         return BY_TRANSPORT[name](session, port, transport), port
     return BROKERS[name](session, port, **how), port

@@ -40,11 +40,11 @@ class PinionBench:
                 "lost": r["lost"], "duplicate": r["duplicate"], "failed": r["failed"],
                 "stalls": r["stalls"], "generator_cpus": cpus}
 
-    def run_mode(self, mode, port, pid, *more, timeout_s=120, first=False):
+    def run_mode(self, mode, port, pid, *more, timeout_s=120, first=False, cpus=(1,)):
         """Another mode, as it reports it."""
         command = [self.path, "bench", "--json", "-m", mode, "-p", port, "-B", pid, *more]
-        out, _ = process.run(command, {1}, timeout_s, first)
-        return json.loads(out)
+        out, used = process.run(command, cpus, timeout_s, first)
+        return {**json.loads(out), "generator_cpus": used}
 
 
 class Mqttload:

@@ -7,8 +7,8 @@ import resource
 import signal
 import sys
 
-from . import (generators, measure_callgrind, measure_connects, measure_cores, measure_hostile,
-               measure_idle, measure_retained, measure_rings, measure_speed, measure_subs,
+from . import (generators, measure_callgrind, measure_connects, measure_cores, measure_durable,
+               measure_hostile, measure_idle, measure_retained, measure_rings, measure_speed, measure_subs,
                measure_transports, scenarios)
 from .session import Session, Trouble
 
@@ -25,6 +25,7 @@ MEASUREMENTS = {
     "retained": measure_retained,
     "subs": measure_subs,
     "rings": measure_rings,
+    "durable": measure_durable,
 }
 
 
@@ -40,7 +41,11 @@ def parse():
     p.add_argument("--quick", action="store_true", help="once and briefly: a few minutes in all")
     p.add_argument("--runs", type=int, help="runs of each, of which the median counts (3)")
     p.add_argument("--scenarios", help="only these, as in A,B,C")
-    p.add_argument("--brokers", default="pinion,mosquitto,floor", help="only these (all three)")
+    p.add_argument("--brokers", default="pinion,mosquitto,floor,rabbitmq,nats",
+                   help="only these (pinion,mosquitto,floor; for durable also rabbitmq,nats)")
+    p.add_argument("--data", type=pathlib.Path, metavar="DIR",
+                   help="durable: where brokers keep their data, on a disk (the build's folder)")
+    p.add_argument("--parts", help="durable: only these of load,raw,service,recovery")
     p.add_argument("--json", type=pathlib.Path, metavar="FILE", help="append each result to FILE")
     p.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release", metavar="DIR",
                    help="the build that is measured (build/release)")
@@ -51,6 +56,7 @@ def parse():
     if unknown:
         p.error(f"there is no measurement {unknown[0]}; there are {', '.join(MEASUREMENTS)}")
     o.brokers = o.brokers.split(",")
+    o.data = o.data or o.build
     try:
         o.scenarios = scenarios.chosen(o.scenarios)
         o.generator = generators.chosen(o.generator, o.build)

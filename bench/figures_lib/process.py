@@ -48,6 +48,8 @@ class Child:
     def __init__(self, name, command, port, cpus, first=False):
         self.name = name
         self.port = port
+        self.killed = False
+        self.began = time.monotonic()
         self.stderr = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -67,7 +69,7 @@ class Child:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return
             except OSError:
-                time.sleep(0.02)
+                time.sleep(0.005)
         raise OSError(f"{self.name} does not listen after {patience_s} s: {self.said()}")
 
     def said(self):
@@ -93,6 +95,28 @@ class Child:
                 if line.startswith("VmRSS:"):
                     return int(line.split()[1]) * 1024
         return 0
+
+    def peak(self):
+        """The most resident bytes so far."""
+        with open(f"/proc/{self.pid}/status") as f:
+            for line in f:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+        return 0
+
+    def written(self):
+        """Bytes that it has sent towards a disk."""
+        try:
+            with open(f"/proc/{self.pid}/io") as f:
+                return next(int(line.split()[1]) for line in f if line.startswith("write_bytes:"))
+        except (PermissionError, StopIteration):
+            return 0
+
+    def kill(self):
+        """As a crash does."""
+        self.killed = True
+        self.process.kill()
+        self.process.wait()
 
     def end(self):
         """TERM, and KILL if that is not enough. The exit status."""

@@ -30,6 +30,7 @@ class Session:
         self.failed = False
         self.json = None
         self.scratch = None
+        self.companions = {}  # what brokers need beside them, by name: ended with the run
 
     def __enter__(self):
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="pinion-figures-"))
@@ -38,6 +39,8 @@ class Session:
         return self
 
     def __exit__(self, *_):
+        for c in self.companions.values():
+            c.end()
         shutil.rmtree(self.scratch, ignore_errors=True)
         if self.json:
             self.json.close()
@@ -85,17 +88,17 @@ class Session:
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
-    def broker(self, name, cpus=(0,), prefix=(), patience_s=START_S, **how):
+    def broker(self, name, cpus=(0,), prefix=(), patience_s=START_S, first=False, **how):
         """A broker that runs and is ended afterwards, whatever happens."""
         try:
             command, port = brokers.command(self, name, **how)
-            child = Child(name, [*prefix, *command], port, cpus)
+            child = Child(name, [*prefix, *command], port, cpus, first)
         except OSError as e:
             raise Trouble(f"{name}: {e}") from e
         try:
             child.wait_until_it_listens(patience_s)
             yield child
-            if child.process.poll() is not None:
+            if child.process.poll() is not None and not child.killed:
                 raise Trouble(f"{name} ended while it was measured: {child.said()}")
         except (OSError, ValueError, KeyError) as e:  # the broker, or what a generator printed
             raise Trouble(f"{name}: {type(e).__name__}: {e}") from e

@@ -7,7 +7,10 @@
  * The plain program writes into a file that was filled with zeros, as the store does.
  *
  *     store [--json] [--quick] [--dir DIR]      DIR: where the files go (.)
- *     store --recover N [--json] [--dir DIR]    instead: what a start costs with N records */
+ *     store --recover N [--json] [--dir DIR]    instead: what a start costs with N records
+ *     store --plain BYTES [--json] [--quick] [--dir DIR]   instead: the plain program alone, with
+ *                                               commits of that size: what the disk itself can do
+ */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -93,9 +96,8 @@ static void commit_group(struct subject *x, unsigned group)
     }
 }
 
-static void plain_group(struct subject *x, unsigned group)
+static void plain_commit(struct subject *x, size_t n)
 {
-    size_t n = (size_t)group * STORED;
     if (x->at + n > PLAIN_BYTES) x->at = 0;
     if (pwrite(x->fd, x->group, n, (off_t)x->at) != (ssize_t)n || fdatasync(x->fd) < 0)
         bench_die("the file can't be written");
@@ -164,7 +166,7 @@ static void run_slice(struct subject *x, unsigned group)
     uint64_t now = bench_now_ns(), began = now;
     for (unsigned i = 0; i < SLICE && x->nus < SAMPLES_MAX; i++) {
         uint64_t start = now;
-        x->fd >= 0 ? plain_group(x, group) : commit_group(x, group);
+        x->fd >= 0 ? plain_commit(x, (size_t)group * STORED) : commit_group(x, group);
         now = bench_now_ns();
         x->us[x->nus++] = (double)(now - start) / 1000;
     }
@@ -236,12 +238,41 @@ static void run_all(const struct bench *b, const char *folder)
         run_group(b, groups[g], subjects, folder);
 }
 
+static void run_plain(const struct bench *b, size_t bytes, const char *folder)
+{
+    struct subject x = {.name = "plain", .fd = -1};
+    uint64_t limit_ns = (b->quick ? 1000 : 3000) * 1000000ull, began, now;
+    char path[512];
+
+    if (bytes > PLAIN_BYTES) bench_die("that is too much for one commit");
+    snprintf(path, sizeof path, "%s/plain", folder);
+    x.group = bench_alloc(bytes);
+    x.us = bench_alloc(SAMPLES_MAX * sizeof *x.us);
+    open_plain(&x, path);
+    for (began = now = bench_now_ns(); now - began < limit_ns && x.nus < SAMPLES_MAX;) {
+        uint64_t start = now;
+        plain_commit(&x, bytes);
+        now = bench_now_ns();
+        x.us[x.nus++] = (double)(now - start) / 1000;
+    }
+    double seconds = (double)(now - began) / 1e9;
+    const struct figure f[] = {
+        {"bytes", (double)bytes},
+        {"commits_per_s", (double)x.nus / seconds},
+        {"bytes_per_s", (double)x.nus * (double)bytes / seconds},
+        {"p50_us", bench_quantile(x.us, x.nus, 0.5)},
+        {"p99_us", bench_quantile(x.us, x.nus, 0.99)},
+    };
+    bench_report(b, "commit", x.name, f, ARRAY_LEN(f));
+    close_subject(&x);
+}
+
 int main(int argc, char **argv)
 {
     struct bench b = {.name = "store", .runs = 1};
     const char *dir = ".";
     char folder[256], command[320];
-    unsigned long recover = 0;
+    unsigned long recover = 0, plain = 0;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0)
@@ -250,14 +281,21 @@ int main(int argc, char **argv)
             b.quick = true;
         else if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc)
             dir = argv[++i];
+        else if (strcmp(argv[i], "--plain") == 0 && i + 1 < argc)
+            plain = strtoul(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--recover") == 0 && i + 1 < argc)
             recover = strtoul(argv[++i], NULL, 10);
         else
-            bench_die("usage: store [--json] [--quick] [--recover N] [--dir DIR]");
+            bench_die("usage: store [--json] [--quick] [--recover N | --plain BYTES] [--dir DIR]");
     }
     snprintf(folder, sizeof folder, "%s/bench_store.XXXXXX", dir);
     if (!mkdtemp(folder)) bench_die("no folder can be made there: see --dir");
-    recover ? store_recover_bench(&b, folder, recover) : run_all(&b, folder);
+    if (recover)
+        store_recover_bench(&b, folder, recover);
+    else if (plain)
+        run_plain(&b, plain, folder);
+    else
+        run_all(&b, folder);
     snprintf(command, sizeof command, "rm -r '%s'", folder);
     return system(command) == 0 ? 0 : 1;
 }
