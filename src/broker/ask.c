@@ -253,7 +253,7 @@ void subscribe_answered(struct broker *b, struct interest_mail *im)
     struct sub *sub = a->failed && a->fresh ? a->sub : NULL;
     if (a->failed && batch && a->status) *a->status = -ERR_FULL;
     asking_free(a);
-    if (sub) sub_drop(sub); /* the client hears that it is not subscribed, so it must not be */
+    if (sub) sub_end(sub); /* the client hears that it is not subscribed, so it must not be */
     if (batch && --batch->waiting == 0) batch_done(batch);
 }
 

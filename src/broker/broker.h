@@ -137,8 +137,8 @@ struct sub_request {
 };
 
 /* Subscribes or changes a subscription. The granted QoS (0 to 2), or -ERR_FULL,
- * -ERR_NOMEM, -ERR_DENIED (nothing that it matches may be read; an older one stays). If owners must
- * be asked, batch->waiting grows by one. */
+ * -ERR_NOMEM, -ERR_STORAGE, -ERR_DENIED (nothing that it matches may be read; an older one stays).
+ * If owners must be asked, batch->waiting grows by one. */
 int broker_subscribe(struct session *s, const struct sub_request *r, struct sub_batch *batch);
 
 /* After the last broker_subscribe of a packet: calls done() now if nothing is waiting, else

@@ -156,6 +156,7 @@ struct broker {
 
 struct session *session_find(const struct broker *b, uint8_t tenant, struct bytes client_id);
 void session_end(struct session *s);
+void session_arm(struct session *s); /* not connected: the timer of its will and of its end */
 void session_slot_release(struct session *s); /* frees a dead session that owes no mail any more */
 
 /* Puts a message before a session: sends it, lets it wait, or drops it. Borrows `d->m`. */
@@ -215,8 +216,9 @@ unsigned owners_of(const struct broker *b, const struct local_filter *f, unsigne
 struct interest_mail *interest_mail_new(struct broker *b, const struct local_filter *f);
 /* To an owner: as mail, or directly if that is here. Takes. */
 void interest_mail_send(struct broker *b, unsigned owner, struct interest_mail *im);
-/* Ends a subscription. */
-void sub_drop(struct sub *sub);
+/* Ends a subscription; its session goes on without it, also after a restart. */
+void sub_end(struct sub *sub);
+void sub_drop(struct sub *sub); /* the same in memory only: its session ends, too */
 
 /* `batch` is one of the session's from now on. */
 void ask_begin(struct session *s, struct sub_batch *batch);

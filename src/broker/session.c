@@ -4,8 +4,10 @@
 
 #include <stdlib.h>
 
+#include "broker/access/door.h"
 #include "broker/access/grant.h"
 #include "broker/internal.h"
+#include "broker/journal/journal.h"
 #include "broker/session_ask.h"
 #include "broker/share.h"
 
@@ -90,6 +92,7 @@ void session_end(struct session *s)
     session_ask_over(s);
     subscribe_forget_batches(s);
     session_give_back(s, 0);
+    if (s->sid) journal_session_end(s); /* its entries go with it */
     subscribe_forget_session(s);
     session_drop_flow(s);
     table_del(&b->sessions, s->hash, s);
@@ -170,12 +173,20 @@ static uint32_t next_due(const struct session *s)
     return due;
 }
 
-static void arm(struct session *s)
+void session_arm(struct session *s)
 {
     uint32_t due = next_due(s);
     if (due == SESSION_NEVER_EXPIRES) return;
     uint64_t at = (uint64_t)s->gone_s + due;
     wheel_arm(&s->broker->core->wheel, &s->timer, at < UINT32_MAX ? (uint32_t)at : UINT32_MAX);
+}
+
+/* It goes on without a connection: the log hears since when, and what became of its will. If the
+ * log has failed it goes on in memory. */
+static void wait_alone(struct session *s)
+{
+    session_arm(s);
+    if (s->sid) (void)journal_session(s);
 }
 
 /* From now on there is no connection: the session ends, or its time runs. */
@@ -186,7 +197,7 @@ static void lapse(struct session *s, uint32_t expiry_s)
     if (expiry_s == 0)
         session_end(s); /* [MQTT-3.1.2-23] */
     else
-        arm(s);
+        wait_alone(s);
 }
 
 /* What proved who it is may end before the connection does. */
@@ -220,6 +231,50 @@ static bool may_take_over(const struct session *old, const struct attach *a)
            bytes_eq(owner, identity_user(a->identity));
 }
 
+/* The log hears that the client has come. What it must have before the client may hear of its
+ * session holds the CONNACK back: a new durable one, and the end of the one that was there
+ * (`ended`). One that goes on does so without it. */
+static int put_in_log(struct session *s, bool ended)
+{
+    struct journal *j = s->broker->journal;
+    if (LIKELY(!j)) return 0;
+    bool was_durable = s->sid != 0;
+    int err = journal_session(s);
+    if (err < 0 && !was_durable) return err == -ERR_FULL ? -ERR_DISK_FULL : err;
+    if (ended || (s->sid && !was_durable)) session_hold(s, journal_tail(j));
+    return 0;
+}
+
+static uint32_t granted_expiry_s(const struct broker *b, uint32_t wanted_s)
+{
+    return wanted_s < b->options.expiry_max_s ? wanted_s : b->options.expiry_max_s;
+}
+
+/* The client is in, unless the log cannot keep a session that it must: then all is as it was. */
+static int move_in(struct session *s, const struct attach *a, bool ended)
+{
+    struct identity *was = s->identity;
+    uint32_t was_s = s->expiry_s;
+
+    s->identity = a->identity;
+    s->door = a->door;
+    s->durability = a->door ? a->door->durability : DURABILITY_MEMORY;
+    s->expiry_s = granted_expiry_s(s->broker, a->expiry_s);
+    s->ops = a->ops;
+    s->sink = a->sink;
+    int err = put_in_log(s, ended);
+    if (err < 0) {
+        s->identity = was;
+        s->expiry_s = was_s;
+        s->ops = NULL;
+        s->sink = NULL;
+        return err;
+    }
+    identity_free(&was);
+    s->restored = false;
+    return 0;
+}
+
 struct session *session_attach(struct broker *b, const struct attach *a, bool *present, int *err)
 {
     uint64_t hash = hash_pair(name_hash(b->seed, a->client_id), a->tenant);
@@ -228,6 +283,7 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
         *err = -ERR_DENIED;
         return NULL;
     }
+    bool was_durable = old && old->sid;
     struct session *s = resume_old(old, a);
     *present = s != NULL;
     if (!s && (b->nsessions >= b->options.sessions_max || core_memory_full(b->core))) {
@@ -235,23 +291,19 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
         return NULL;
     }
     if (!s) s = session_make(b, a, hash);
-    if (!s || set_will(s, a) < 0 || hold_allowance(s) < 0) {
-        if (s)
-            lapse(s, *present ? s->expiry_s : 0); /* what there was goes on without a connection */
-        *err = -ERR_NOMEM;
+    *err = s && set_will(s, a) == 0 && hold_allowance(s) == 0 ? 0 : -ERR_NOMEM;
+    if (*err == 0) *err = move_in(s, a, was_durable && !*present);
+    if (*err < 0) {
+        if (!s) return NULL;
+        drop_will(s);
+        lapse(s, *present ? s->expiry_s : 0); /* what there was goes on without a connection */
         return NULL;
     }
-    identity_free(&s->identity);
-    s->identity = a->identity;
-    s->door = a->door;
     session_apply_access(s);
     arm_end_of_identity(s);
     if (s->asks && s->will) session_ask_will(s);
-    s->ops = a->ops;
-    s->sink = a->sink;
     s->come_s = core_now_s(b->core);
     count(&b->core->counters, C_clients);
-    s->expiry_s = a->expiry_s < b->options.expiry_max_s ? a->expiry_s : b->options.expiry_max_s;
     s->window = a->receive_max < b->options.window_max ? a->receive_max : b->options.window_max;
     if (*present) group_member_back(s);
     return s;
@@ -259,8 +311,7 @@ struct session *session_attach(struct broker *b, const struct attach *a, bool *p
 
 void session_set_expiry(struct session *s, uint32_t expiry_s)
 {
-    uint32_t max = s->broker->options.expiry_max_s;
-    s->expiry_s = expiry_s < max ? expiry_s : max;
+    s->expiry_s = granted_expiry_s(s->broker, expiry_s);
 }
 
 /* After the connection: the will that is due, and the session's own end. */
@@ -327,7 +378,7 @@ static void session_timer(struct timer *t)
     /* Whichever comes first, the delay or the session's end [MQTT-3.1.3-9]. */
     if (expired || gone_for >= s->will_delay_s) send_will(s);
     if (!expired) {
-        arm(s);
+        wait_alone(s);
         return;
     }
     count(&s->broker->core->counters, C_sessions_expired);

@@ -214,9 +214,9 @@ struct attach {
 
 /* Makes or resumes the session. An older connection is kicked first. *present says
  * whether there was state. NULL with *err -ERR_FULL (sessions; at limits.memory a client may only
- * come back to one that there is, to take what waits), -ERR_DENIED (it is another user's) or
- * -ERR_NOMEM. Nothing is
- * delivered before session_pump(), so that CONNACK can go first. */
+ * come back to one that there is, to take what waits), -ERR_DENIED (it is another user's),
+ * -ERR_NOMEM, or of a new session that must be in the log -ERR_DISK_FULL or -ERR_STORAGE. Nothing
+ * is delivered before session_pump(), so that CONNACK can go first. */
 struct session *session_attach(struct broker *b, const struct attach *a, bool *present, int *err);
 
 /* The connection ended. `send_will`: it did not say goodbye [MQTT-3.1.2-8]. Applies

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "broker/internal.h"
+#include "broker/journal/journal.h"
 #include "broker/share.h"
 
 /* ---- filters and subscriptions of this core ---------------------------------------------------
@@ -172,6 +173,31 @@ static void set_options(struct sub *sub, const struct sub_request *r)
     sub->session->broker->local.generation++;
 }
 
+/* What is in the log is in force, and the other way round. What comes from there is not written
+ * again. */
+static int put_in_log(const struct sub *sub)
+{
+    struct session *s = sub->session;
+    if (LIKELY(!s->sid) || s->restored) return 0;
+    int err = journal_subscribed(sub);
+    if (err == 0) session_hold(s, journal_tail(s->broker->journal)); /* SUBACK, too */
+    return err;
+}
+
+/* An existing one is replaced [MQTT-3.8.4-3], or stays as it was. */
+static int change(struct sub *sub, const struct sub_request *r)
+{
+    const struct sub was = *sub;
+    set_options(sub, r);
+    int err = put_in_log(sub);
+    if (err == 0) return 0;
+    sub->qos = was.qos;
+    sub->sub_id = was.sub_id;
+    sub->no_local = was.no_local;
+    sub->retain_as_published = was.retain_as_published;
+    return err;
+}
+
 /* May the session have one subscription more? */
 static int refuse_new(const struct session *s)
 {
@@ -205,13 +231,15 @@ int broker_subscribe(struct session *s, const struct sub_request *r, struct sub_
         if (!sub) return -ERR_NOMEM;
         if (sub->filter->group) group_join(sub);
     }
-    set_options(sub, r); /* an existing one is replaced [MQTT-3.8.4-3] */
-    int asked = ask_owners(sub, r, batch, fresh);
-    if (asked < 0) {
-        if (fresh) broker_unsubscribe(s, r->filter);
-        return asked;
+    int err = change(sub, r);
+    if (err < 0) {
+        if (fresh) sub_drop(sub);
+        return err;
     }
-    return r->qos;
+    err = ask_owners(sub, r, batch, fresh);
+    if (err == 0) return r->qos;
+    if (fresh) sub_end(sub);
+    return err;
 }
 
 void sub_drop(struct sub *sub)
@@ -226,12 +254,22 @@ void sub_drop(struct sub *sub)
     filter_free(b, f);
 }
 
+void sub_end(struct sub *sub)
+{
+    struct session *s = sub->session;
+    if (UNLIKELY(s->sid)) {
+        journal_unsubscribed(sub);
+        session_hold(s, journal_tail(s->broker->journal));
+    }
+    sub_drop(sub);
+}
+
 int broker_unsubscribe(struct session *s, struct bytes filter)
 {
     struct local_filter *f = filter_find(s->broker, filter, share_filter_at(filter) > 0);
     struct sub *sub = f ? sub_find(f, s) : NULL;
     if (!sub) return -ERR_ABSENT; /* [MQTT-3.10.4-5] */
-    sub_drop(sub);
+    sub_end(sub);
     return 0;
 }
 

@@ -13,7 +13,6 @@
 
 enum {
     LATE_AGAIN_NS = NS_PER_S / 10, /* how often late records are tried, if the store is silent */
-    CLOSE_ROUNDS = 8,
 };
 
 struct journal *journal_new(struct broker *b, const struct journal_options *o)
@@ -105,12 +104,11 @@ uint64_t journal_due_ns(void *journal)
 int journal_close(struct journal *j)
 {
     if (!j->store) return 0;
-    for (unsigned i = 0; i < CLOSE_ROUNDS; i++) {
-        journal_put_late(j);
+    for (unsigned work = 1; work;) { /* who is told may write more, but not for ever */
+        work = journal_put_late(j);
         journal_mark(j);
         (void)store_flush(j->store);
-        tell_failure(j);
-        if (!journal_notify(j) && !j->late) break;
+        work += tell_failure(j) + journal_notify(j);
     }
     if (j->late)
         LOG(&j->broker->core->log, LOG_WARN, "records_lost", F_U64("records", j->nlate),

@@ -102,6 +102,25 @@ static int no_room(struct mqtt *m)
     return MQTT_RC_QUOTA_EXCEEDED;
 }
 
+/* There is no session for it. Why: a limit, another user, or the log. */
+static int refuse_session(struct mqtt *m, int err)
+{
+    struct mqtt_core *core = m->core;
+
+    switch (-err) {
+    case ERR_FULL: return no_room(m);
+    case ERR_DENIED:
+        core->why = "its client id is another user's";
+        core->setting = "access.takeover";
+        return MQTT_RC_NOT_AUTHORIZED;
+    case ERR_DISK_FULL:
+        core->why = err_text(err);
+        core->setting = "data.bytes";
+        return MQTT_RC_QUOTA_EXCEEDED;
+    default: core->why = err_text(err); return MQTT_RC_SERVER_UNAVAILABLE;
+    }
+}
+
 static int attach(struct mqtt *m, const struct mqtt_connect *c, struct bytes client_id,
                   struct identity *who, bool *present)
 {
@@ -124,13 +143,7 @@ static int attach(struct mqtt *m, const struct mqtt_connect *c, struct bytes cli
         if (MQTT_HAS(&c->will.props, will_delay)) a.will_delay_s = c->will.props.will_delay;
     }
     m->session = session_attach(m->core->broker, &a, present, &err);
-    if (m->session) return 0;
-    if (err == -ERR_DENIED) {
-        m->core->why = "its client id is another user's";
-        m->core->setting = "access.takeover";
-        return MQTT_RC_NOT_AUTHORIZED;
-    }
-    return err == -ERR_FULL ? no_room(m) : MQTT_RC_SERVER_UNAVAILABLE;
+    return m->session ? 0 : refuse_session(m, err);
 }
 
 static void log_connected(const struct mqtt *m, bool present)

@@ -32,6 +32,15 @@ static void answer(struct mqtt *m, unsigned type, uint16_t packet_id, struct byt
     if (!mqtt_put(m, &w)) mqtt_drop(m, MQTT_RC_PACKET_TOO_LARGE);
 }
 
+static unsigned refusal(int status)
+{
+    switch (-status) {
+    case ERR_DENIED: return MQTT_RC_NOT_AUTHORIZED;
+    case ERR_STORAGE: return MQTT_RC_IMPLEMENTATION_SPECIFIC_ERROR;
+    default: return MQTT_RC_QUOTA_EXCEEDED;
+    }
+}
+
 /* Turns each status into its code, in place: code i lies in front of status i. */
 static struct bytes codes_of(const struct mqtt *m, struct suback *a)
 {
@@ -39,8 +48,7 @@ static struct bytes codes_of(const struct mqtt *m, struct suback *a)
 
     for (uint32_t i = 0; i < a->n; i++) {
         int status = a->status[i];
-        unsigned refusal = status == -ERR_DENIED ? MQTT_RC_NOT_AUTHORIZED : MQTT_RC_QUOTA_EXCEEDED;
-        codes[i] = status < 0 ? code_of(m, refusal) : (uint8_t)status;
+        codes[i] = status < 0 ? code_of(m, refusal(status)) : (uint8_t)status;
     }
     return bytes_of(codes, a->n);
 }
