@@ -109,7 +109,8 @@ struct broker {
     uint32_t revisit;      /* the next session that a new one is applied to; 0: all are done */
     uint32_t reloads;      /* how often it was replaced */
     uint64_t seed;
-    uint64_t serial; /* of deliveries and of look-ups */
+    uint64_t serial;       /* of deliveries and of look-ups */
+    uint64_t queue_memory; /* bytes of waiting entries of the log that are in memory too */
 
     /* receiver */
     struct arrival *arrival;
@@ -159,8 +160,15 @@ void session_end(struct session *s);
 void session_arm(struct session *s); /* not connected: the timer of its will and of its end */
 void session_slot_release(struct session *s); /* frees a dead session that owes no mail any more */
 
-/* Puts a message before a session: sends it, lets it wait, or drops it. Borrows `d->m`. */
-void session_offer(struct session *s, const struct delivery *d, uint32_t group);
+/* Puts a message before a session: sends it, lets it wait, or drops it. Borrows `d->m`. Below 0:
+ * the log could not take it for a durable session, which does not get it then. */
+int session_offer(struct session *s, const struct delivery *d, uint32_t group);
+/* Puts an entry of the log where it was before the restart; takes p->stored. With state FLIGHT_FREE
+ * it waits, else it is number `flight` of the window: those in rising order. -ERR_NOMEM, or
+ * -ERR_CORRUPT: no window is that wide. */
+int session_restore_pending(struct session *s, const struct pending *p, uint32_t flight);
+/* The next message will be number `next` of the window, or a later one. */
+void session_restore_flight(struct session *s, uint32_t next);
 /* What the client is sent from now on waits until the core's log is on disk up to `pos`. */
 static inline void session_hold(struct session *s, uint64_t pos)
 {

@@ -52,8 +52,12 @@ void pending_drop(struct broker *b, struct pending *p)
 
 int pending_set(struct broker *b, struct pending *p, const struct delivery *d, uint32_t group)
 {
-    *p = (struct pending){
-        .qos = d->qos, .retain = d->retain, .dup = d->dup, .group = group, .nsub_ids = d->nsub_ids};
+    *p = (struct pending){.bytes = message_bytes(d->m),
+                          .qos = d->qos,
+                          .retain = d->retain,
+                          .dup = d->dup,
+                          .group = group,
+                          .nsub_ids = d->nsub_ids};
     if (d->nsub_ids == 1) p->sub_id = d->sub_ids[0];
     if (d->nsub_ids > 1) {
         p->more_ids = malloc(d->nsub_ids * sizeof *p->more_ids);

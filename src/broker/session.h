@@ -83,10 +83,10 @@ enum in_flight { FLIGHT_FREE, FLIGHT_SENT, FLIGHT_RECEIVED /* PUBREC seen, PUBRE
 
 /* A message that waits or is in flight; holds one use of `m`. */
 struct pending {
-    struct message *m;     /* NULL once PUBREC has come, or while it is on disk only (`stored`) */
-    struct stored *stored; /* an entry of the log (journal.h), named by ... */
-    uint64_t seq;          /* ... this; NULL: it is in memory only */
-    uint32_t bytes;        /* message_bytes(), as the queue counts it */
+    struct message *m;     /* NULL once PUBREC has come, or while it is on disk only */
+    uint64_t seq;          /* its number as an entry of the log (journal.h); 0: it is none */
+    struct stored *stored; /* where that has the message; NULL once PUBREC has come */
+    uint32_t bytes;        /* of the message, as the queue counts it */
     uint32_t *more_ids;    /* all subscription ids if there are several (malloc); else NULL */
     uint32_t sub_id;       /* the only one; 0: none */
     uint8_t nsub_ids;
@@ -95,7 +95,10 @@ struct pending {
     bool retain;
     bool dup;
     uint32_t group; /* share group it came by (slot on this core), 0: none */
-    bool former; /* the session has left that group; `group` is the share's number at the owner */
+    bool former;  /* the session has left that group; `group` is the share's number at the owner */
+    bool loading; /* it is being read from the disk, ... */
+    bool leaving; /* ... and goes back to its group then; */
+    bool unread;  /* it could not be */
 };
 
 /* A FIFO ring of pendings in malloc'd memory, empty: none. */
@@ -148,6 +151,9 @@ struct session {
     uint64_t sid;       /* its number in the core's log; 0: it is not durable */
     uint64_t seq;       /* of its last entry there */
     uint64_t serial;    /* of its last incoming QoS 2 message */
+    struct load *loads; /* what is being read for it (session_load.c) */
+    uint32_t nloads;
+    uint32_t on_disk;   /* pendings without a message that have one on disk */
     bool restored;      /* from the log; nobody has connected since: it has no grant yet */
     bool will_written;  /* the log has a will of it */
     bool write_due;     /* the log could not take what it is now, and will (journal_put.c) */

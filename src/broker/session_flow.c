@@ -37,40 +37,69 @@ void count_drop(struct session *s, int why)
         count(c, why == -ERR_TOO_LARGE ? C_dropped_too_large : C_dropped_queue);
 }
 
-static void enqueue(struct session *s, const struct delivery *d, uint32_t group)
+/* Beyond data.queue_memory, messages that wait are on disk only. */
+static bool is_too_much(const struct broker *b)
+{
+    return b->queue_memory > journal_queue_memory_max(b->journal);
+}
+
+/* Lets go of the message of the last one that waits; it is read again before it is sent. */
+static void queue_to_disk(struct session *s, struct pending *p)
+{
+    s->broker->queue_memory -= p->bytes;
+    pending_to_disk(s, p);
+}
+
+/* It waits from now on. 0, -ERR_NOMEM, or what the log answers. */
+static int wait(struct session *s, const struct delivery *d, uint32_t group)
+{
+    struct broker *b = s->broker;
+    struct pending *p = ring_push(&s->queue);
+    if (!p) return -ERR_NOMEM;
+    int err = pending_set(b, p, d, group);
+    if (err == 0 && is_entry(s, d)) {
+        err = journal_entry(s, p, d->serial, NULL);
+        if (err < 0) pending_drop(b, p);
+    }
+    if (err < 0) {
+        s->queue.tail--;
+        return err;
+    }
+    s->queue_bytes += p->bytes;
+    count(&b->core->counters, C_queued);
+    if (!p->seq) return 0;
+    b->queue_memory += p->bytes;
+    if (is_too_much(b)) queue_to_disk(s, p);
+    return 0;
+}
+
+static int enqueue(struct session *s, const struct delivery *d, uint32_t group)
 {
     struct broker *b = s->broker;
     uint32_t bytes = message_bytes(d->m);
     bool many = ring_len(&s->queue) >= b->options.queue_messages_max;
     if (many || s->queue_bytes + bytes > b->options.queue_bytes_max) {
         lost(s, C_dropped_queue, many ? "limits.queue_messages" : "limits.queue_bytes");
-        return;
+        return 0;
     }
-    struct pending *p = ring_push(&s->queue);
-    if (!p || pending_set(b, p, d, group) < 0) {
-        if (p) s->queue.tail--;
-        count(&b->core->counters, C_dropped_queue);
-        return;
-    }
-    s->queue_bytes += bytes;
-    count(&b->core->counters, C_queued);
+    int err = wait(s, d, group);
+    if (err < 0) count(&b->core->counters, C_dropped_queue);
+    return is_entry(s, d) ? err : 0;
 }
 
-void session_offer(struct session *s, const struct delivery *d, uint32_t group)
+int session_offer(struct session *s, const struct delivery *d, uint32_t group)
 {
     if (!s->ops) {
         /* Offline: QoS 0 is not kept (4.1 leaves the choice; so do all peers). */
-        if (d->qos > 0 && s->expiry_s > 0) enqueue(s, d, group);
-        return;
+        return d->qos > 0 && s->expiry_s > 0 ? enqueue(s, d, group) : 0;
     }
     bool first = !s->holding && !has_waiting(s);
-    if (!first || (d->qos > 0 && (!window_open(s) || !s->ops->ready(s)))) {
-        enqueue(s, d, group);
-        return;
-    }
+    if (!first || (d->qos > 0 && (!window_open(s) || !s->ops->ready(s))))
+        return enqueue(s, d, group);
     struct delivery mine = *d;
-    int sent = d->qos == 0 ? s->ops->send(s, d) : flight_send(s, &mine, group);
+    int sent = d->qos == 0 ? s->ops->send(s, d) : flight_send(s, &mine, group, NULL);
     if (sent < 0) count_drop(s, sent);
+    return is_entry(s, d) && sent != -ERR_TOO_LARGE ? sent : 0;
 }
 
 void session_mark_ready(struct session *s)
@@ -101,13 +130,14 @@ static bool may_send(struct session *s, uint8_t qos)
     return s->ops->ready(s) && (qos == 0 || window_open(s));
 }
 
-static void send_or_drop(struct session *s, struct delivery *d, uint32_t group)
+static void send_or_drop(struct session *s, struct delivery *d, uint32_t group,
+                         struct pending *from)
 {
     if (message_expired(d->m, core_now_s(s->broker->core))) { /* [MQTT-3.3.2-5] */
         count(&s->broker->core->counters, C_dropped_expired);
         return;
     }
-    int sent = d->qos == 0 ? s->ops->send(s, d) : flight_send(s, d, group);
+    int sent = d->qos == 0 ? s->ops->send(s, d) : flight_send(s, d, group, from);
     if (sent < 0) count_drop(s, sent);
 }
 
@@ -144,27 +174,45 @@ static bool pump_backlog(struct session *s)
                              .retain = true, /* [MQTT-3.3.1-8] */
                              .qos = m->qos < l->qos ? m->qos : l->qos};
         if (!may_send(s, d.qos)) return false;
-        send_or_drop(s, &d, 0);
+        send_or_drop(s, &d, 0, NULL);
         message_unref(s->broker->core, m);
     }
     l->pos++;
     return true;
 }
 
+/* Takes the first of the queue; what it holds is the caller's. */
+static struct pending queue_take(struct session *s)
+{
+    struct pending p = *ring_at(&s->queue, s->queue.head++);
+
+    s->queue_bytes -= p.bytes;
+    if (p.seq && p.m) s->broker->queue_memory -= p.bytes;
+    count_sub(&s->broker->core->counters, C_queued, 1);
+    return p;
+}
+
+/* May the first of the queue be sent? Exactly once is a promise that a log which has failed can't
+ * keep: what would be sent at QoS 2 waits for the restart. */
+static bool may_send_first(struct session *s, const struct pending *p)
+{
+    bool stuck = p->seq && p->qos == 2 && journal_failed(s->broker->journal);
+    return !stuck && may_send(s, p->qos);
+}
+
 /* Sends the first of the queue; false when it must wait. */
 static bool pump_queue(struct session *s)
 {
-    struct pending p = *ring_at(&s->queue, s->queue.head);
-    bool withheld = UNLIKELY(s->recheck) && session_withholds(s, &p);
-    if (!withheld && !may_send(s, p.qos)) return false;
-    s->queue.head++;
-    s->queue_bytes -= message_bytes(p.m);
-    count_sub(&s->broker->core->counters, C_queued, 1);
-    if (!withheld) {
+    if (UNLIKELY(s->on_disk) && !load_ahead(s, &s->queue, s->queue.head)) return false;
+    const struct pending *first = ring_at(&s->queue, s->queue.head);
+    bool drop = first->unread || (UNLIKELY(s->recheck) && session_withholds(s, first));
+    if (!drop && !may_send_first(s, first)) return false;
+    struct pending p = queue_take(s);
+    if (!drop) {
         struct delivery d = pending_delivery(s->broker, &p);
-        send_or_drop(s, &d, p.group);
+        send_or_drop(s, &d, p.group, &p);
     }
-    pending_drop(s->broker, &p);
+    pending_end(s, &p);
     if (ring_len(&s->queue) == 0) s->recheck = false;
     ring_rest(&s->queue);
     return true;
@@ -210,15 +258,22 @@ void session_lost_sink(struct session *s)
     }
 }
 
+/* The end of the session is in the log, and stands for that of its entries. */
 static void drop_ring(struct session *s, struct pendings *r)
 {
-    for (uint32_t i = r->head; i != r->tail; i++)
-        pending_drop(s->broker, ring_at(r, i));
+    struct broker *b = s->broker;
+    for (uint32_t i = r->head; i != r->tail; i++) {
+        struct pending *p = ring_at(r, i);
+        if (r == &s->queue && p->seq && p->m) b->queue_memory -= p->bytes;
+        if (p->stored) journal_forget(b->journal, p);
+        pending_drop(b, p);
+    }
     ring_free(r);
 }
 
 void session_drop_flow(struct session *s)
 {
+    load_forget(s);
     count_sub(&s->broker->core->counters, C_queued, ring_len(&s->queue));
     drop_ring(s, &s->queue);
     drop_ring(s, &s->flight);

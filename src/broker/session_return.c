@@ -8,39 +8,54 @@ static bool is_of(const struct pending *p, uint32_t group)
     return p->group && !p->former && (!group || p->group == group);
 }
 
-static void give_back_queue(struct session *s, uint32_t group)
+/* To the group, or at least on its way there: what is on disk only must be read first. */
+static bool pass_on(struct session *s, struct pending *p, bool *later)
+{
+    if (is_on_disk(p)) {
+        p->leaving = *later = true;
+        return false;
+    }
+    return group_give_back(s->broker, p->group, p->m);
+}
+
+/* `*later`: some must be read first. */
+static void give_back_queue(struct session *s, uint32_t group, bool *later)
 {
     struct broker *b = s->broker;
     uint32_t kept = s->queue.head;
     for (uint32_t i = s->queue.head; i != s->queue.tail; i++) {
         struct pending *p = ring_at(&s->queue, i);
-        if (!is_of(p, group) || !group_give_back(b, p->group, p->m)) {
+        if (!is_of(p, group) || !pass_on(s, p, later)) {
             *ring_at(&s->queue, kept++) = *p;
             continue;
         }
-        s->queue_bytes -= message_bytes(p->m);
+        s->queue_bytes -= p->bytes;
+        if (p->seq) b->queue_memory -= p->bytes;
         count_sub(&b->core->counters, C_queued, 1);
-        pending_drop(b, p);
+        pending_end(s, p);
     }
     s->queue.tail = kept;
 }
 
 void session_give_back(struct session *s, uint32_t group)
 {
-    struct broker *b = s->broker;
+    bool later = false;
     for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
         struct pending *p = ring_at(&s->flight, i);
         /* QoS 2 stays with the client that may have it already [MQTT-4.8.2-4]. */
         if (!is_of(p, group) || p->state != FLIGHT_SENT || p->qos != 1) continue;
-        if (group_give_back(b, p->group, p->m)) flight_drop(s, p);
+        if (pass_on(s, p, &later)) flight_drop(s, p);
     }
     flight_trim(s);
-    give_back_queue(s, group);
+    give_back_queue(s, group, &later);
+    if (later) load_leaving(s);
 }
 
 void session_leave_group(struct session *s, uint32_t group)
 {
-    give_back_queue(s, group);
+    bool later = false;
+    give_back_queue(s, group, &later);
+    if (later) load_leaving(s);
     for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
         struct pending *p = ring_at(&s->flight, i);
         if (!is_of(p, group) || !p->m) continue;
@@ -53,7 +68,7 @@ void session_give_back_former(struct session *s)
 {
     for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
         struct pending *p = ring_at(&s->flight, i);
-        if (!p->former || p->state != FLIGHT_SENT || p->qos != 1) continue;
+        if (!p->former || !p->m || p->state != FLIGHT_SENT || p->qos != 1) continue;
         group_send_back(s->broker, p->group, p->m);
         flight_drop(s, p);
     }

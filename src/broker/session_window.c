@@ -40,7 +40,7 @@ static uint32_t seq_of(const struct pendings *r, const struct pending *p)
 void flight_drop(struct session *s, struct pending *p)
 {
     bool waited = s->unsent && seq_of(&s->flight, p) - s->flight.head >= s->resend - s->flight.head;
-    pending_drop(s->broker, p);
+    pending_end(s, p);
     p->state = FLIGHT_FREE;
     s->in_flight--;
     if (waited) s->unsent--;
@@ -67,10 +67,38 @@ static void flight_done(struct session *s, struct pending *p)
 static bool flight_rebase(struct session *s)
 {
     struct pendings *r = &s->flight;
-    return r->tail < 1u << 31 || ring_move(r, r->at ? r->mask + 1 : RING_FIRST, r->head % IDS);
+    if (LIKELY(r->tail < 1u << 31)) return true;
+    if (!ring_move(r, r->at ? r->mask + 1 : RING_FIRST, r->head % IDS)) return false;
+    for (uint32_t i = r->head; i != r->tail; i++)
+        if (ring_at(r, i)->seq) journal_flight(s, ring_at(r, i), i);
+    return true;
 }
 
-int flight_send(struct session *s, struct delivery *d, uint32_t group)
+/* The log hears of what is about to be sent as number `flight`. At QoS 2 the packet leaves when it
+ * is on disk: the client will take the next one with this id for the same message. */
+static int flight_log(struct session *s, struct pending *p, const struct delivery *d,
+                      uint32_t flight)
+{
+    struct journal *j = s->broker->journal;
+    int err;
+    if (p->seq)
+        err = journal_flight(s, p, flight);
+    else
+        err = is_entry(s, d) ? journal_entry(s, p, d->serial, &flight) : 0;
+    if (err == 0 && p->seq && p->qos == 2) session_hold(s, journal_tail(j));
+    return p->seq && p->qos == 1 ? 0 : err; /* it would only be sent once more */
+}
+
+/* An entry that has waited goes on as one. */
+static void move_entry(struct pending *p, struct pending *from)
+{
+    p->seq = from->seq;
+    p->stored = from->stored;
+    from->seq = 0;
+    from->stored = NULL;
+}
+
+int flight_send(struct session *s, struct delivery *d, uint32_t group, struct pending *from)
 {
     struct pending *p = flight_rebase(s) ? ring_push(&s->flight) : NULL;
     if (!p) return -ERR_NOMEM;
@@ -78,20 +106,45 @@ int flight_send(struct session *s, struct delivery *d, uint32_t group)
         s->flight.tail--;
         return -ERR_NOMEM;
     }
+    if (from && from->seq) move_entry(p, from);
     p->state = FLIGHT_SENT;
     s->in_flight++;
     d->packet_id = id_of(s->flight.tail - 1);
-    int sent = s->ops->send(s, d);
-    if (sent < 0) { /* its id is the next one's */
-        pending_drop(s->broker, p);
+    int err = flight_log(s, p, d, s->flight.tail - 1);
+    if (err == 0) err = s->ops->send(s, d);
+    if (err < 0) { /* its id is the next one's */
+        pending_end(s, p);
         s->in_flight--;
         s->flight.tail--;
     }
-    return sent;
+    return err;
 }
 
 /* ---- sending again ----------------------------------------------------------------------------
  */
+
+/* What the client is sent next says that something has been written. A log that has failed will
+ * never say so, and the connection is closed. */
+static void hold_for_log(struct session *s)
+{
+    const struct journal *j = s->broker->journal;
+    session_hold(s, journal_failed(j) ? UINT64_MAX : journal_tail(j));
+}
+
+/* The message will not be sent again; only its id lives on [MQTT-4.3.3-4]. PUBREL leaves when that
+ * is on disk: the client forgets the id then, and would take the message for a new one. */
+static void release_later(struct session *s, struct pending *p)
+{
+    struct journal *j = s->broker->journal;
+    p->state = FLIGHT_RECEIVED;
+    if (p->seq) {
+        journal_flight(s, p, seq_of(&s->flight, p));
+        hold_for_log(s);
+        if (is_on_disk(p)) s->on_disk--;
+        journal_forget(j, p);
+    }
+    pending_drop(s->broker, p);
+}
 
 /* What is in flight since an earlier connection may not be read any more. A QoS 2 id is brought to
  * its end all the same: the client may have the message and wait for PUBREL. */
@@ -104,13 +157,13 @@ static void take_back(struct session *s, struct pending *p, uint16_t id)
         flight_done(s, p);
         return;
     }
-    pending_drop(s->broker, p);
-    p->state = FLIGHT_RECEIVED;
+    release_later(s, p);
     s->ops->release(s, id);
 }
 
 bool pump_resend(struct session *s)
 {
+    if (UNLIKELY(s->on_disk) && !load_ahead(s, &s->flight, s->resend)) return false;
     struct pending *p = ring_at(&s->flight, s->resend);
     uint16_t id = id_of(s->resend);
     bool open = s->in_flight - s->unsent < s->window && s->ops->ready(s);
@@ -118,8 +171,13 @@ bool pump_resend(struct session *s)
     s->resend++;
     if (p->state == FLIGHT_FREE) return true;
     s->unsent--;
+    if (p->seq && p->qos == 2) hold_for_log(s);
     if (p->state == FLIGHT_RECEIVED) {
         s->ops->release(s, id);
+        return true;
+    }
+    if (p->unread) {
+        flight_done(s, p);
         return true;
     }
     if (!session_may_read(s, p->m)) {
@@ -156,9 +214,7 @@ int session_on_pubrec(struct session *s, uint16_t packet_id, bool failed)
         flight_done(s, p);
         return 0;
     }
-    /* The message will not be sent again; only its id lives on [MQTT-4.3.3-4]. */
-    pending_drop(s->broker, p);
-    p->state = FLIGHT_RECEIVED;
+    release_later(s, p);
     return 0;
 }
 

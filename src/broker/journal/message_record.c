@@ -43,6 +43,7 @@ struct record_message journal_message_record(const struct broker *b, struct mess
         uint32_t now_s = core_now_s(b->core);
         uint64_t left_s = m->expires_s > now_s ? m->expires_s - now_s : 0;
         r.expires_ms = b->core->clock.wall_ms + left_s * MS_PER_S;
+        if (r.expires_ms == 0) r.expires_ms = 1;
     }
     if (m->flags & MESSAGE_LOGGED) {
         r.origin = message_logged(m)->origin;
