@@ -63,15 +63,19 @@ static int cut(struct iovec *iov, int n, size_t most)
     return i;
 }
 
-/* One send of up to OUTQ_IOV_MAX pieces of what may leave. Returns bytes taken, -ERR_AGAIN if the
- * socket took less than it was offered and no more can follow now, -ERR_RESET. */
+/* One send of up to OUTQ_IOV_MAX pieces of what may leave. Returns bytes taken (0: nothing may
+ * leave), -ERR_AGAIN if the socket took less than it was offered and no more can follow now,
+ * -ERR_RESET. */
 static long send_once(struct conn *c, size_t *offered)
 {
     struct iovec iov[OUTQ_IOV_MAX];
     int n = outq_pieces(&c->out, iov);
 
-    if (UNLIKELY(c->hold)) n = cut(iov, n, hold_released(c));
     *offered = 0;
+    if (UNLIKELY(c->hold)) {
+        n = cut(iov, n, hold_released(c));
+        if (n == 0) return 0;
+    }
     for (int i = 0; i < n; i++)
         *offered += iov[i].iov_len;
     long sent = sock_send(c->watch.fd, iov, n);
@@ -95,7 +99,7 @@ static void write_out(struct conn *c)
 
     if (full)
         c->flags |= CONN_WANT_WRITE;
-    else if (conn_released(c) > 0)
+    else if (c->out.bytes > 0 && conn_released(c) > 0)
         conn_flush_later(c); /* more pieces than one send takes: next turn */
     conn_rearm(c);
 }
@@ -133,9 +137,9 @@ unsigned conn_flush_run(struct net *n)
         size_t before = c->out.bytes;
         if (UNLIKELY(c->transport))
             transport_write(c);
-        else if (conn_released(c) > 0)
+        else if (before > 0)
             write_out(c);
-        else if (before == 0)
+        else
             outq_clear(&c->out, n->core->pool);
         note_level(c, before);
         written++;
@@ -148,6 +152,5 @@ bool conn_say_last_words(struct conn *c)
     size_t offered;
 
     if (c->transport) return transport_last_words(c) && sock_shutdown(c->watch.fd) >= 0;
-    if (conn_released(c) > 0 && send_once(c, &offered) < 0) return false;
-    return sock_shutdown(c->watch.fd) >= 0;
+    return send_once(c, &offered) >= 0 && sock_shutdown(c->watch.fd) >= 0;
 }
