@@ -127,6 +127,11 @@ void admin_set_ready(struct admin_shared *s, bool ready)
     atomic_store_explicit(&s->ready, ready, memory_order_release);
 }
 
+void admin_set_failed(struct admin_shared *s, const char *why)
+{
+    atomic_store_explicit(&s->failed, why, memory_order_release);
+}
+
 void admin_set_tokens(struct admin_shared *s, struct admin_tokens *fresh)
 {
     fresh->older = atomic_load_explicit(&s->tokens, memory_order_relaxed);

@@ -24,7 +24,8 @@ struct admin_shared {
     const char *version;
     uint64_t began_ms; /* wall clock */
     bool health_needs_token;
-    _Atomic bool ready; /* listening, and not about to end */
+    _Atomic bool ready;           /* listening, and not about to end */
+    _Atomic(const char *) failed; /* why clients should go elsewhere for good; NULL: all is well */
 
     /* Counted by a helper thread now and then: it may take long. */
     _Atomic uint64_t open_files;
@@ -42,3 +43,6 @@ void admin_free_tokens(struct admin_shared *s); /* when no core runs any more */
 
 /* From any thread: what /readyz says. */
 void admin_set_ready(struct admin_shared *s, bool ready);
+
+/* The same: from now on it says no, and `why`, which is a constant. */
+void admin_set_failed(struct admin_shared *s, const char *why);

@@ -67,7 +67,10 @@ void admin_on_health(struct http_exchange *x)
 
 void admin_on_ready(struct http_exchange *x)
 {
-    bool ready = atomic_load_explicit(&admin_of(x)->shared->ready, memory_order_acquire);
+    struct admin_shared *s = admin_of(x)->shared;
+    bool ready = atomic_load_explicit(&s->ready, memory_order_acquire);
+    const char *why = atomic_load_explicit(&s->failed, memory_order_acquire);
 
-    http_refuse(x, ready ? 200 : 503, ready ? NULL : "starting or ending");
+    if (!ready) why = "starting or ending";
+    http_refuse(x, why ? 503 : 200, why);
 }

@@ -10,10 +10,13 @@
 #include "admin/metric.h"
 #include "admin/process.h"
 #include "admin/text.h"
+#include "broker/inspect.h"
 
 struct snapshot {
     uint64_t counter[COUNTERS];
     uint64_t pool_bytes, outbox_bytes, timers;
+    struct inspect_log log;
+    bool has_log;
 };
 
 struct metrics {
@@ -33,6 +36,7 @@ static void look(void *slot, struct broker *there)
     s->pool_bytes = pool_bytes_used(core->pool);
     s->outbox_bytes = mesh_outbox_bytes(core->mesh);
     s->timers = core->wheel.armed;
+    s->has_log = inspect_log(there, &s->log);
 }
 
 /* ---- families ------------------------------------------------------------------------------- */
@@ -74,6 +78,32 @@ static void put_cores(struct text *t, enum metric_id id, const struct metrics *m
     }
 }
 
+static void put_commits(struct text *t, const char *name, unsigned core,
+                        const struct inspect_log *l)
+{
+    for (unsigned i = 0; i < INSPECT_COMMIT_STEPS; i++)
+        text_add(t, "%s_bucket{core=\"%u\",le=\"%.9g\"} %" PRIu64 "\n", name, core,
+                 (double)inspect_commit_ns(i) / 1e9, l->commits_below[i]);
+    text_add(t, "%s_bucket{core=\"%u\",le=\"+Inf\"} %" PRIu64 "\n", name, core, l->commits);
+    text_add(t, "%s_sum{core=\"%u\"} %.9f\n", name, core, (double)l->commits_ns / 1e9);
+    text_add(t, "%s_count{core=\"%u\"} %" PRIu64 "\n", name, core, l->commits);
+}
+
+static void put_log(struct text *t, enum metric_id id, const struct metrics *m)
+{
+    unsigned cores = admin_of(t->x)->core->cores;
+    const char *name = metric_extra(id)->name;
+
+    for (unsigned i = 0; i < cores; i++) {
+        const struct snapshot *s = gather_slot(m->gather, i);
+        if (!s || !s->has_log) continue;
+        if (id == METRIC_LOG_COMMIT)
+            put_commits(t, name, i, &s->log);
+        else
+            text_add(t, "%s{core=\"%u\"} %.3f\n", name, i, (double)s->log.recovery_ns / 1e9);
+    }
+}
+
 static void put_ends(struct text *t, const char *name,
                      int64_t (*end_of)(const struct tls_context *x))
 {
@@ -103,13 +133,17 @@ static void put_extra(struct text *t, enum metric_id id, const struct metrics *m
         text_add(t, "%s %.3f\n", e->name,
                  now_ms > began_ms ? (double)(now_ms - began_ms) / 1e3 : 0);
         break;
-    case METRIC_READY: put_plain(t, e->name, atomic_load(&a->shared->ready)); break;
+    case METRIC_READY:
+        put_plain(t, e->name, atomic_load(&a->shared->ready) && !atomic_load(&a->shared->failed));
+        break;
     case METRIC_CORES: put_plain(t, e->name, a->core->cores); break;
     case METRIC_RESIDENT: put_known(t, e->name, process_resident_bytes()); break;
     case METRIC_FILES: put_known(t, e->name, process_open_files(a->shared, a->core)); break;
     case METRIC_FILES_MAX: put_plain(t, e->name, process_files_max()); break;
     case METRIC_CERTIFICATE: put_ends(t, e->name, tls_context_expiry); break;
     case METRIC_REVOCATIONS: put_ends(t, e->name, tls_context_crl_expiry); break;
+    case METRIC_LOG_COMMIT:
+    case METRIC_LOG_RECOVERY: put_log(t, id, m); break;
     default: put_cores(t, id, m);
     }
 }

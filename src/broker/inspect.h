@@ -38,6 +38,16 @@ struct inspect_topic {
     bool subscribed;                /* some filter of a subscription matches it */
 };
 
+/* The core's log on disk. */
+enum { INSPECT_COMMIT_STEPS = 20 };
+
+struct inspect_log {
+    uint64_t recovery_ns;                         /* that reading it back took */
+    uint64_t commits_ns, commits;                 /* how long all commits took */
+    uint64_t commits_below[INSPECT_COMMIT_STEPS]; /* of them, those that took less than
+                                                   * inspect_commit_ns(step) */
+};
+
 typedef bool inspect_client_fn(const struct inspect_client *c, void *arg);
 typedef bool inspect_subscription_fn(const struct inspect_subscription *s, void *arg);
 typedef bool inspect_topic_fn(const struct inspect_topic *t, void *arg);
@@ -59,3 +69,7 @@ uint64_t inspect_retained(struct broker *b, uint64_t place, inspect_topic_fn *fn
 uint64_t inspect_interest(struct broker *b, uint64_t place, inspect_topic_fn *fn, void *arg);
 /* The retained message of one topic; false: there is none here. */
 bool inspect_retained_one(struct broker *b, struct bytes topic, inspect_topic_fn *fn, void *arg);
+
+/* False: there is none. */
+bool inspect_log(struct broker *b, struct inspect_log *l);
+uint64_t inspect_commit_ns(unsigned step);

@@ -28,6 +28,11 @@ int cpu_plan_make(struct cpu_plan *p, const char *cores, bool pin, char error[CP
 /* Writes CPU numbers of `p` as a list such as "0-3,8"; returns out. */
 const char *cpu_plan_text(const struct cpu_plan *p, char *out, size_t n);
 
+/* CPUs that we may use and to which no core of `p` is pinned, into `rest`. Returns how many: 0 if
+ * there are none, or nothing is pinned. */
+struct cpu_set;
+unsigned cpu_plan_rest(const struct cpu_plan *p, struct cpu_set *rest);
+
 /* Pins the calling thread. -ERR_OS. */
 int cpu_pin(unsigned cpu);
 

@@ -60,6 +60,14 @@ int cpu_plan_make(struct cpu_plan *p, const char *cores, bool pin, char error[CP
     return 0;
 }
 
+unsigned cpu_plan_rest(const struct cpu_plan *p, struct cpu_set *rest)
+{
+    if (!p->pin || allowed_cpus(rest) < 0) return 0;
+    for (unsigned i = 0; i < p->cores; i++)
+        rest->bits[p->cpu[i] / 64] &= ~(1ull << p->cpu[i] % 64);
+    return cpu_set_count(rest);
+}
+
 int cpu_pin(unsigned cpu)
 {
     cpu_set_t mask[MASKS] = {0};

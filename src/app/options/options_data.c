@@ -10,9 +10,10 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "proto/mqtt/mqtt.h"
+#include "store/store.h"
 
 enum {
-    RECORD_EXTRA = 4096, /* what a message's record in the log has besides packet and topic */
+    RECORD_EXTRA = 1024, /* what a message's record in the log has besides packet and topic */
     SEGMENTS_MIN = 4,    /* the one in use, the next, a snapshot, and one to move to */
 };
 
@@ -101,10 +102,12 @@ int options_check_data(struct options *o)
     if (d->bytes_max && d->bytes_max < SEGMENTS_MIN * (uint64_t)d->segment_bytes)
         return options_refuse(o, "data.bytes: with a data.segment of %s it takes at least %s, or 0",
                               segment, need);
-    if (record <= d->segment_bytes) return 0;
+    uint32_t limit = store_record_limit(d->segment_bytes & ~7u);
+    if (record <= limit) return 0;
     return options_refuse(
         o,
         "data.segment: %s is too small for an mqtt.packet of %s, with a topic of up to "
         "mqtt.topic_bytes: it takes at least %" PRIu64 " bytes",
-        segment, number_text(NUMBER_SIZE, o->mqtt.packet_bytes_max, packet), record);
+        segment, number_text(NUMBER_SIZE, o->mqtt.packet_bytes_max, packet),
+        record + (d->segment_bytes - limit));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* banner.c -- the few lines a person sees when the broker has started. */
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,28 @@ static void print_cores(const struct serve *s, FILE *out)
     row(out, "rings", text);
 }
 
+static void print_data(const struct serve *s, FILE *out)
+{
+    static const char *const durability[] = {"memory", "interval", "commit"};
+    const struct data_options *o = &s->options->data;
+    const struct journal_found *f = &s->data.found;
+    char text[OPTION_TEXT_MAX + 128];
+
+    if (!s->data.is_open) {
+        row(out, "data", "in memory only: nothing survives a restart");
+        return;
+    }
+    snprintf(text, sizeof text, "%s, %s, by %s", o->dir, durability[o->durability],
+             s->data.uring ? "io_uring" : "helper threads");
+    row(out, "data", text);
+    snprintf(text, sizeof text,
+             "%" PRIu64 " sessions, %" PRIu64 " waiting and %" PRIu64
+             " retained messages in %.1f s%s",
+             f->sessions, f->messages, f->retained, (double)s->data.recovery_ms / 1e3,
+             f->lost ? "; SOME WERE LOST, see the log" : "");
+    row(out, "", text);
+}
+
 static void print_security(const struct serve *s, FILE *out)
 {
     unsigned anybody = 0;
@@ -106,7 +129,7 @@ void banner_print(const struct serve *s, FILE *out)
     snprintf(text, sizeof text, "token in %s", s->options->admin_token_file);
     if (s->has_admin) row(out, "", text);
     print_cores(s, out);
-    row(out, "data", "in memory only: nothing survives a restart");
+    print_data(s, out);
     print_security(s, out);
 
     const struct sock_addr *a = &s->listener[first].addr;

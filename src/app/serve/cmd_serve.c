@@ -33,14 +33,15 @@ static int serve_with(struct config *config)
     }
     if (serve_start(&serve, &config->options, log_fd, error) < 0) {
         fprintf(stderr, "pinion serve: %s\n", error);
-        serve_stop(&serve);
+        serve_stop(&serve, error);
         return EXIT_CONFIG;
     }
     serve.args = &config->args;
     banner_print(&serve, stdout);
     serve_run(&serve);
-    serve_stop(&serve);
-    return EXIT_OK;
+    if (serve_stop(&serve, error) == 0) return EXIT_OK;
+    fprintf(stderr, "pinion serve: %s\n", error);
+    return EXIT_FAILED;
 }
 
 static int run(const struct command *c, int argc, char **argv)

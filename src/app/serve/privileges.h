@@ -30,5 +30,9 @@ int privileges_find(struct privileges *p, const char *user, char *error, size_t 
 /* The file belongs to that user from now on: it will be opened again. */
 void privileges_give(const struct privileges *p, int fd);
 
+/* This thread, and those that it starts from now on, use files as that user does, so that what they
+ * make is his. All else they still do as root. -ERR_DENIED with a sentence in error[n]. */
+int privileges_files(const struct privileges *p, char *error, size_t n);
+
 /* All threads become that user, and can't go back. -ERR_DENIED with a sentence in error[n]. */
 int privileges_drop(const struct privileges *p, bool core_dumps, char *error, size_t n);

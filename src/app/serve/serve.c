@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "broker/access/hook.h"
 
-enum { JOBS_MAX = 1024 };
+enum { JOBS_MAX = 1024, LOOK_NS = 200 * 1000 * 1000 };
 
 static int refuse(char *error, int err, const char *what)
 {
@@ -27,7 +27,7 @@ static int make_shared(struct serve *s, const struct options *o, char *error)
     int err = 0;
 
     mo.cores = s->plan.cores;
-    s->seed = rng_os_seed();
+    s->seed = s->luck = rng_os_seed();
     serve_mail_handlers(s->handlers);
     err = serve_listeners_make(s, error);
     if (err == 0) err = serve_admin_make(s, error);
@@ -84,8 +84,10 @@ static int check_ports(const struct serve *s, char *error)
     return 0;
 }
 
-/* Starts the next core and waits until it has told how it went. */
-static int start_core(struct serve *s, char *error)
+/* ---- cores ---------------------------------------------------------------------------------- */
+
+/* A thread looks at what comes before it, so it must not run ahead of `started`. */
+static int start_thread(struct serve *s, char *error)
 {
     struct core_modules *m = &s->cores[s->started];
 
@@ -93,23 +95,73 @@ static int start_core(struct serve *s, char *error)
     m->cpu = s->plan.cpu[s->started];
     if (pthread_create(&m->thread, NULL, serve_core_main, m) != 0)
         return refuse(error, -ERR_OS, "cores: a thread can't be started");
-    pthread_mutex_lock(&s->lock);
     s->started++;
-    while (s->reported < s->started)
-        pthread_cond_wait(&s->changed, &s->lock);
-    int err = s->start_err;
-    pthread_mutex_unlock(&s->lock);
-    if (err < 0) memcpy(error, s->start_error, OPTIONS_ERROR);
-    return err;
+    return 0;
 }
 
 static void open_gate(struct serve *s, enum gate gate)
 {
     pthread_mutex_lock(&s->lock);
     s->gate = gate;
+    s->reported = 0;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
 }
+
+/* Waits a while for all cores to report. */
+static bool all_have_reported(struct serve *s)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += LOOK_NS;
+    until.tv_sec += until.tv_nsec / (long)NS_PER_S;
+    until.tv_nsec %= (long)NS_PER_S;
+    pthread_mutex_lock(&s->lock);
+    for (int err = 0; err == 0 && s->reported < s->started;)
+        err = pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    bool all = s->reported == s->started;
+    pthread_mutex_unlock(&s->lock);
+    return all;
+}
+
+/* Waits until all have come through, whatever came of it. The first that failed says why. */
+static int wait_for_reports(struct serve *s, struct progress *p, char *error)
+{
+    while (!all_have_reported(s)) {
+        progress_look(p, s);
+        signals_look();
+    }
+    for (unsigned i = 0; i < s->started; i++) {
+        if (s->cores[i].err >= 0) continue;
+        memcpy(error, s->cores[i].error, OPTIONS_ERROR);
+        return s->cores[i].err;
+    }
+    return 0;
+}
+
+/* Each part begins when all cores are through the one before. */
+static int start_cores(struct serve *s, char *error)
+{
+    struct progress progress;
+    int err = 0;
+
+    progress_begin(&progress, s);
+    while (err == 0 && s->started < s->plan.cores)
+        err = start_thread(s, error);
+    if (err < 0) return err;
+    err = wait_for_reports(s, &progress, error);
+    if (err == 0) err = data_switch(s, error);
+    if (err < 0) return err;
+    open_gate(s, GATE_SETTLE);
+    err = wait_for_reports(s, &progress, error);
+    progress_end(&progress, s);
+    if (err < 0) return err;
+    open_gate(s, GATE_LISTEN);
+    return wait_for_reports(s, &progress, error);
+}
+
+/* ---- start and end -------------------------------------------------------------------------- */
 
 struct log *serve_log(struct serve *s)
 {
@@ -134,9 +186,11 @@ int serve_start(struct serve *s, const struct options *o, int log_fd, char *erro
     serve_memory_limit(s, o);
     if (err == 0) err = make_shared(s, o, error);
     if (err == 0) err = check_ports(s, error);
-    while (err == 0 && s->started < s->plan.cores)
-        err = start_core(s, error);
     if (err == 0 && *o->log_file) privileges_give(&who, log_fd);
+    if (err == 0) err = privileges_files(&who, error, OPTIONS_ERROR);
+    if (err == 0) err = data_open(s, error);
+    if (s->data.is_open) s->seed = data_seed(&s->data);
+    if (err == 0) err = start_cores(s, error);
     if (err == 0) err = privileges_drop(&who, o->core_dumps, error, OPTIONS_ERROR);
     if (err < 0) return err;
     open_gate(s, GATE_OPEN);
@@ -144,7 +198,19 @@ int serve_start(struct serve *s, const struct options *o, int log_fd, char *erro
     return err;
 }
 
-void serve_stop(struct serve *s)
+/* What a core could not write. */
+static int told_by_cores(const struct serve *s, char *error)
+{
+    for (unsigned i = 0; i < s->started; i++) {
+        if (s->gate != GATE_OPEN || s->cores[i].err >= 0) continue;
+        snprintf(error, OPTIONS_ERROR, "data.dir: %.200s: core %u: %s", s->options->data.dir, i,
+                 err_text(s->cores[i].err));
+        return s->cores[i].err;
+    }
+    return 0;
+}
+
+int serve_stop(struct serve *s, char *error)
 {
     admin_set_ready(&s->admin, false);
     clock_tick(&s->clock);
@@ -154,9 +220,10 @@ void serve_stop(struct serve *s)
         atomic_store_explicit(&s->cores[i].core.stop, true, memory_order_release);
         mesh_ring(mesh_port_at(s->mesh, i));
     }
-    if (s->gate == GATE_SHUT) open_gate(s, GATE_NEVER);
+    if (s->gate != GATE_OPEN) open_gate(s, GATE_NEVER);
     for (unsigned i = 0; i < s->started; i++)
         pthread_join(s->cores[i].thread, NULL);
+    int err = told_by_cores(s, error);
     for (unsigned i = 0; i < s->started; i++)
         settings_unref(&s->cores[i].settings);
     settings_unref(&s->settings);
@@ -165,10 +232,12 @@ void serve_stop(struct serve *s)
     access_unref(&s->access);
     hook_free(&s->hook);
     helpers_free(&s->helpers);
+    data_close(s);
     mesh_free(&s->mesh);
     free(s->cores);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
     notify_close(&s->notify);
     if (s->log.how.fd >= 0) close(s->log.how.fd);
+    return err;
 }

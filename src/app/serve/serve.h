@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* serve.h -- the running broker: what all cores share, and the modules of each.
  *
- * The main thread starts the cores one after the other, each on its own thread, so that
- * each makes its memory where it runs; then it opens the gate for all of them and waits
- * for signals. Going down takes the same steps backwards: all cores drain, one thread turns
- * them until no mail is left, then all free their modules, then all free their pools,
- * since a message may be in use on any core until none of them runs.
+ * The main thread starts all cores, each on its own thread, so that each makes its memory where it
+ * runs, and reads back what it had on disk. When all have, it opens one gate after the other for
+ * them, and at last waits for signals. Going down takes the same steps backwards: all cores drain,
+ * one thread turns them until no mail is left, then all free their modules, then all free their
+ * pools, since a message may be in use on any core until none of them runs.
  *
  * Owner: the main thread. What is here is written before the gate opens. */
 #pragma once
@@ -18,6 +18,7 @@
 #include "app/options/options.h"
 #include "app/serve/notify.h"
 #include "app/serve/privileges.h"
+#include "app/serve/serve_data.h"
 #include "broker/access/door.h"
 #include "core/cpu.h"
 
@@ -42,15 +43,26 @@ struct core_modules {
     struct admin *admin; /* NULL: no listener is for it */
     struct sys *sys;
     struct net *net;
+    struct data_core data;
     struct serve *serve;
     struct settings *settings; /* in force here; NULL: those of the start */
     struct order order;
     pthread_t thread;
     unsigned cpu;
     bool pinned;
+    bool made; /* its struct core */
+    int err;   /* of its start, or of what it could not write at the end */
+    char error[OPTIONS_ERROR];
 };
 
-enum gate { GATE_SHUT, GATE_OPEN, GATE_NEVER };
+/* How far the cores may go. */
+enum gate {
+    GATE_SHUT,   /* make all modules, read the log back */
+    GATE_SETTLE, /* the first core turns all of them till no mail is left */
+    GATE_LISTEN, /* listen, one after the other: the first finds a port for all */
+    GATE_OPEN,
+    GATE_NEVER,
+};
 
 /* What every thread has done before any goes on, when the broker ends. */
 enum step { STEP_DRAINED, STEP_SETTLED, STEP_FREED, STEPS };
@@ -64,11 +76,13 @@ struct serve {
     struct notify notify;
     uint64_t end_by_ns; /* when all must be over; set before the cores are stopped */
     struct cpu_plan plan;
-    uint64_t seed;
+    uint64_t seed; /* of homes and owners: the data's, if there is any */
+    uint64_t luck; /* of this run alone */
     struct mesh *mesh;
     struct helpers *helpers;
     struct pool *pools[CPU_CORES_MAX];
     struct memory memory;
+    struct data_shared data;
     mail_fn *handlers[BROKER_MAIL_KINDS];
     struct listener listener[NET_LISTENERS_MAX];
     struct sock_file file[NET_LISTENERS_MAX];   /* of listeners that are one */
@@ -89,9 +103,7 @@ struct serve {
 
     pthread_mutex_t lock; /* guards what follows, at start and end only */
     pthread_cond_t changed;
-    unsigned reported; /* threads that have told how their start went */
-    int start_err;     /* of the one that failed */
-    char start_error[OPTIONS_ERROR];
+    unsigned reported; /* threads that have told how they came through the gate's last part */
     enum gate gate;
     unsigned passed[STEPS]; /* threads that have come to each step of the end */
 };
@@ -113,8 +125,11 @@ int serve_start(struct serve *s, const struct options *o, int log_fd, char *erro
 /* Writes why listener `i` can't listen to error[OPTIONS_ERROR]; returns err. */
 int serve_refuse_address(const struct serve *s, unsigned i, int err, char *error);
 
-/* Ends them and frees all, in shutdown.timeout at most. Also after a failed start. */
-void serve_stop(struct serve *s);
+/* Ends them and frees all, in shutdown.timeout at most. Also after a failed start. -ERR_STORAGE
+ * with a sentence in error[OPTIONS_ERROR] if not all that was acknowledged or is to be kept is on
+ * disk.
+ */
+int serve_stop(struct serve *s, char *error);
 
 /* The settings that are in force now, or will be when all cores have taken them. */
 const struct options *serve_options(const struct serve *s);
@@ -234,3 +249,7 @@ int signals_next(int wait_ms);
 
 /* From now on TERM and INT end the process at once. */
 void signals_let_end(void);
+
+/* They would end us in good order, but there is nothing yet to be put in order: ends the process if
+ * one of them has come. */
+void signals_look(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* serve_core.c -- the life of one core's thread: pin, make, listen, run, drain, settle,
- * free.
+/* serve_core.c -- the life of one core's thread: pin, make, recover, settle, listen, run, drain,
+ * settle, close, free.
  *
  * What each module wants to be called with differs (mail handlers get the broker, net
  * wants itself), so the few adapters between them stand here. */
@@ -52,8 +52,7 @@ static unsigned flush(void *net)
 
 static int refuse(struct core_modules *m, int err, const char *what)
 {
-    snprintf(m->serve->start_error, OPTIONS_ERROR, "core %u: %s: %s", m->core.id, what,
-             err_text(err));
+    snprintf(m->error, OPTIONS_ERROR, "core %u: %s: %s", m->core.id, what, err_text(err));
     return err;
 }
 
@@ -72,7 +71,7 @@ static int start_core(struct core_modules *m)
         .pools = s->pools,
         .helpers = s->helpers,
         .memory = &s->memory,
-        .seed = s->seed,
+        .seed = s->luck,
         .log = s->log.how,
     };
     int err = core_init(&m->core, &co);
@@ -112,7 +111,7 @@ static int start_listening(struct core_modules *m)
 
     for (unsigned i = 0; i < s->options->listeners.n; i++) {
         int err = net_listen(m->net, &s->listener[i]);
-        if (err < 0) return serve_refuse_address(s, i, err, s->start_error);
+        if (err < 0) return serve_refuse_address(s, i, err, m->error);
     }
     return 0;
 }
@@ -120,23 +119,24 @@ static int start_listening(struct core_modules *m)
 /* ---- run and end --------------------------------------------------------------------------------
  */
 
-static void report_start(struct serve *s, int err)
+static void report(struct serve *s)
 {
     pthread_mutex_lock(&s->lock);
     s->reported++;
-    if (err < 0) s->start_err = err;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
 }
 
-static enum gate wait_for_gate(struct serve *s)
+/* Waits until the gate is this one or a later one, and so many have reported since; returns whether
+ * it is to go on. */
+static bool wait_for_gate(struct serve *s, enum gate gate, unsigned reported)
 {
     pthread_mutex_lock(&s->lock);
-    while (s->gate == GATE_SHUT)
+    while (s->gate < gate || (s->gate == gate && s->reported < reported))
         pthread_cond_wait(&s->changed, &s->lock);
-    enum gate gate = s->gate;
+    bool open = s->gate != GATE_NEVER;
     pthread_mutex_unlock(&s->lock);
-    return gate;
+    return open;
 }
 
 /* Waits until every thread has come to this step of the end. */
@@ -185,22 +185,38 @@ static void drain(struct core_modules *m)
     turn_until_quiet(m, end);
 }
 
-/* What was still under way when the first core had drained: mail for it, and connections that
- * moved. All cores stand still by now, so one thread turns them all until nothing happens
- * on any, and what mail carries is lost by nobody. */
-static void settle(struct serve *s)
+/* All other cores stand still, so one thread turns them all until nothing happens on any, and what
+ * mail carries is lost by nobody. */
+static void settle(struct serve *s, uint64_t until_ns)
 {
     const struct clock *now = &s->cores[0].core.clock;
-    uint64_t until_ns = now->now_ns + SETTLE_NS;
 
     for (unsigned quiet = 0; quiet < SETTLE_QUIET && now->now_ns < until_ns;) {
         unsigned work = 0;
-        for (unsigned i = 0; i < s->started; i++) {
-            net_farewell(s->cores[i].net, FAREWELL_ALL, UINT_MAX);
+        for (unsigned i = 0; i < s->started; i++)
             work += core_turn(&s->cores[i].core);
-        }
         quiet = work ? 0 : quiet + 1;
     }
+}
+
+/* What was read back makes mail: each owner learns of topics that sessions elsewhere subscribe to.
+ * All of it has arrived when the first client comes. */
+static void settle_at_start(struct serve *s)
+{
+    for (unsigned i = 0; i < s->started; i++)
+        s->cores[i].core.idle = IDLE_BUSY; /* a turn without work comes back at once */
+    settle(s, UINT64_MAX);
+    for (unsigned i = 0; i < s->started; i++)
+        s->cores[i].core.idle = s->options->idle;
+}
+
+/* What was still under way when the first core had drained: mail for it, and connections that
+ * moved. */
+static void settle_at_end(struct serve *s)
+{
+    for (unsigned i = 0; i < s->started; i++)
+        net_farewell(s->cores[i].net, FAREWELL_ALL, UINT_MAX);
+    settle(s, s->cores[0].core.clock.now_ns + SETTLE_NS);
 }
 
 static void run(struct core_modules *m)
@@ -208,7 +224,28 @@ static void run(struct core_modules *m)
     core_run(&m->core);
     drain(m);
     wait_for_all(m->serve, STEP_DRAINED);
-    if (m == m->serve->cores) settle(m->serve);
+    if (m == m->serve->cores) settle_at_end(m->serve);
+}
+
+/* Part after part, each when the gate for it is open; every core reports on each. Whether it runs.
+ */
+static bool start(struct core_modules *m)
+{
+    struct serve *s = m->serve;
+    unsigned id = (unsigned)(m - s->cores);
+
+    m->err = start_core(m);
+    m->made = m->err >= 0;
+    if (m->err >= 0) m->err = start_modules(m);
+    if (m->err >= 0) m->err = data_core_open(m, m->error);
+    report(s);
+    if (!wait_for_gate(s, GATE_SETTLE, 0)) return false;
+    if (id == 0) settle_at_start(s);
+    report(s);
+    if (!wait_for_gate(s, GATE_LISTEN, id)) return false;
+    m->err = start_listening(m);
+    report(s);
+    return wait_for_gate(s, GATE_OPEN, 0);
 }
 
 void *serve_core_main(void *arg)
@@ -219,20 +256,18 @@ void *serve_core_main(void *arg)
 
     snprintf(name, sizeof name, "core %u", (unsigned)(m - s->cores));
     pthread_setname_np(pthread_self(), name);
-    int err = start_core(m);
-    bool made = err >= 0;
-    if (err >= 0) err = start_modules(m);
-    if (err >= 0) err = start_listening(m);
-    report_start(s, err);
-    if (wait_for_gate(s) == GATE_OPEN) run(m);
+    if (start(m)) run(m);
 
     wait_for_all(s, STEP_SETTLED);
+    int err = data_core_close(m);
+    if (m->err >= 0) m->err = err;
     net_free(&m->net);
     mqtt_core_free(&m->mqtt);
     sys_free(&m->sys);
     admin_free(&m->admin);
     broker_free(&m->broker);
+    data_core_free(m);
     wait_for_all(s, STEP_FREED);
-    if (made) core_fini(&m->core);
+    if (m->made) core_fini(&m->core);
     return NULL;
 }

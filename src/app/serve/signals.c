@@ -42,6 +42,15 @@ int signals_next(int wait_ms)
     return which > 0 ? which : 0; /* time is over, or a debugger was here */
 }
 
+void signals_look(void)
+{
+    int which = signals_next(0);
+
+    if (which != SIGTERM && which != SIGINT) return;
+    signals_let_end();
+    raise(which);
+}
+
 void signals_let_end(void)
 {
     sigset_t set = ending();

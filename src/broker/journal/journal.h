@@ -46,7 +46,8 @@ struct journal_found {
 };
 
 /* Reads the log, gives the broker back what it had, opens the log for appending. Blocks.
- * `progress` may be NULL. What store_recover() answered, or -ERR_NOMEM. */
+ * `watch` may be NULL. What store_recover() answered, or -ERR_NOMEM: then the store stays the
+ * caller's, else it is the journal's until journal_close(). */
 int journal_recover(struct journal *j, struct store *s, const struct store_replay *watch,
                     struct journal_found *found);
 

@@ -41,7 +41,7 @@ static struct broker_here *start(const char *cores, const char *listeners)
 
 static void stop(struct broker_here *b)
 {
-    serve_stop(&b->serve);
+    serve_stop(&b->serve, b->error);
     free(b);
 }
 
