@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/access/door.h"
 #include "broker/access/hook_cache.h"
 #include "broker/errand.h"
 #include "broker/internal.h"
+#include "broker/journal/durability.h"
 #include "broker/share.h"
 
 static struct retain_limits retain_limits_of(const struct broker_options *o)
@@ -46,7 +48,7 @@ void broker_free(struct broker **bp)
     for (uint32_t i = 1; i < b->session_ids.cap; i++) {
         struct session *s = slots_find(&b->session_ids, i);
         if (!s) continue;
-        s->await_mail = 0; /* that will never come */
+        s->await_mail = s->await_kept = 0; /* that will never come */
         if (s->dead)
             session_slot_release(s);
         else
@@ -160,10 +162,20 @@ void broker_mail_handlers(mail_fn *handlers[BROKER_MAIL_KINDS])
 
 /* ---- publish ------------------------------------------------------------------------------ */
 
+uint8_t publish_durability(const struct broker *b, const struct access_door *door,
+                           const struct publication *p, bool awaited)
+{
+    if (LIKELY(!b->journal)) return DURABILITY_MEMORY;
+    if (p->qos == 0 && !p->retain) return DURABILITY_MEMORY; /* nobody keeps it */
+    uint8_t otherwise = door ? door->durability : b->options.durability;
+    uint8_t d = durability_of(b->options.durability_rules, p->topic, otherwise);
+    return d == DURABILITY_COMMIT && !awaited ? DURABILITY_INTERVAL : d;
+}
+
 /* To the topic's owner. Takes the caller's use of `m`. `mail` says who wants to know, if
- * anybody. -ERR_AGAIN: the owner is another core, and will tell. */
-static int publish_to_owner(struct broker *b, struct message *m, struct mail mail, uint32_t account,
-                            uint32_t *mailed)
+ * anybody. Status -ERR_AGAIN: the owner is another core, and will tell. */
+static struct routed publish_to_owner(struct broker *b, struct message *m, struct mail mail,
+                                      uint32_t account, uint32_t *mailed)
 {
     unsigned owner = broker_owner(b, m->topic_hash);
     if (owner == b->core->id) return route_publish(b, m);
@@ -173,7 +185,7 @@ static int publish_to_owner(struct broker *b, struct message *m, struct mail mai
     mail.ptr = m;
     message_hand_over(b->core, m);
     *mailed += mesh_send(b->core->mesh, owner, mail, account, bytes);
-    return -ERR_AGAIN;
+    return (struct routed){.status = -ERR_AGAIN};
 }
 
 /* The refusal waits for its turn among the acceptances: answers leave in order. */
@@ -182,7 +194,7 @@ static int refuse(struct session *from, uint16_t packet_id, uint8_t qos, int why
     if (qos == 0) return why;
     int number = accept_await(from, packet_id, qos);
     if (number < 0) return number;
-    accept_settle(from, (uint16_t)number, why);
+    accept_settle(from, (uint16_t)number, (struct routed){.status = why});
     return 0;
 }
 
@@ -198,6 +210,30 @@ static int refuse_for_memory(struct session *from, uint16_t packet_id, uint8_t q
     return refuse(from, packet_id, qos, -ERR_FULL);
 }
 
+static struct message *message_of(const struct session *from, const struct publication *p)
+{
+    struct broker *b = from->broker;
+    if (LIKELY(!b->journal)) return message_new(b->core, p, from->id);
+    struct publication mine = *p;
+    mine.durability = publish_durability(b, from->door, p, p->qos > 0);
+    mine.in_doubt &= mine.durability > DURABILITY_MEMORY;
+    return message_new(b->core, &mine, from->id);
+}
+
+/* The owner has taken what was published here, or is another core that will tell. */
+static void accept_routed(struct session *from, struct mail ask, struct routed r)
+{
+    struct broker *b = from->broker;
+    if (r.status == -ERR_AGAIN) return;
+    if (UNLIKELY(r.behind)) {
+        accept_send(b, b->core->id, route_answer(ask, r), true);
+        return;
+    }
+    from->await_mail--;
+    accept_expect(from, &r);
+    accept_settle(from, ask.a, r);
+}
+
 int broker_publish(struct session *from, const struct publication *p, uint16_t packet_id,
                    uint32_t account, uint32_t *mailed)
 {
@@ -205,7 +241,7 @@ int broker_publish(struct session *from, const struct publication *p, uint16_t p
     if (UNLIKELY(!session_may_publish(from, p->topic)))
         return refuse(from, packet_id, p->qos, -ERR_DENIED);
     if (no_room_for(b, p)) return refuse_for_memory(from, packet_id, p->qos);
-    struct message *m = message_new(b->core, p, from->id);
+    struct message *m = message_of(from, p);
     if (!m) return -ERR_NOMEM;
 
     if (p->qos == 0) {
@@ -217,12 +253,10 @@ int broker_publish(struct session *from, const struct publication *p, uint16_t p
         message_unref(b->core, m);
         return number;
     }
+    if (UNLIKELY(m->flags & MESSAGE_LOGGED)) message_logged(m)->number = (uint16_t)number;
     struct mail ask = {.a = (uint16_t)number, .b = from->id};
-    int status = publish_to_owner(b, m, ask, account, mailed);
-    if (status == -ERR_AGAIN)
-        from->await_mail++;
-    else
-        accept_settle(from, ask.a, status);
+    from->await_mail++;
+    accept_routed(from, ask, publish_to_owner(b, m, ask, account, mailed));
     return 0;
 }
 
@@ -235,6 +269,8 @@ void broker_publish_message(struct broker *b, struct message *m)
 int broker_publish_here(struct broker *b, const struct publication *p)
 {
     ASSERT(broker_owner(b, p->topic_hash) == b->core->id);
-    struct message *m = message_new(b->core, p, 0);
-    return m ? route_publish(b, m) : -ERR_NOMEM;
+    struct publication mine = *p;
+    mine.durability = publish_durability(b, NULL, p, false);
+    struct message *m = message_new(b->core, &mine, 0);
+    return m ? route_publish(b, m).status : -ERR_NOMEM;
 }

@@ -8,10 +8,19 @@
 #include <stdlib.h>
 
 #include "broker/internal.h"
+#include "broker/journal/journal.h"
 #include "broker/match.h"
 #include "broker/share.h"
 
-enum { ARRIVALS_FIRST = 256, ARRIVALS_REST = 16384, WALK_BUDGET = 2048, REVISIT_BUDGET = 256 };
+enum {
+    ARRIVALS_FIRST = 256,
+    ARRIVALS_REST = 16384,
+    ARRIVALS_LEFT = 16384, /* may be left to later turns for the sake of short ones */
+    ARRIVALS_MAX = 65536,  /* when the disk is behind: above it QoS 0 is dropped */
+    OFFERS_BUDGET = 16384, /* to sessions in one turn */
+    WALK_BUDGET = 2048,
+    REVISIT_BUDGET = 256,
+};
 
 static bool grow(struct broker *b)
 {
@@ -23,11 +32,22 @@ static bool grow(struct broker *b)
     return true;
 }
 
+/* Above QoS 0 the publishers wait, so there is an end to what comes. */
+static bool is_too_much(const struct broker *b, const struct arrival *a)
+{
+    return b->arrivals >= ARRIVALS_MAX && a->m && a->m->qos == 0;
+}
+
 void deliver_arrived_shared(struct broker *b, const struct arrival *a)
 {
+    if (UNLIKELY(is_too_much(b, a))) {
+        count(&b->core->counters, C_dropped_queue);
+        message_put(b->core, a->m);
+        return;
+    }
     if (b->arrivals == b->arrivals_cap && !grow(b)) {
         count(&b->core->counters, C_dropped_queue);
-        if (a->m) message_put(b->core, a->m);
+        if (a->m) share_journey_ends(b, a, -ERR_NOMEM);
         return;
     }
     b->arrival[b->arrivals++] = *a;
@@ -75,27 +95,52 @@ static unsigned take_answers(struct broker *b, uint32_t n)
     return taken;
 }
 
-static void deliver(struct broker *b, const struct arrival *a)
+/* It was published again after a restart; did it come as far as our log the first time? */
+static bool is_known(const struct broker *b, struct message *m)
 {
-    struct message *m = a->m;
-    const struct targets *t = match_targets(b, m, a->from);
-    struct delivery d = {.m = m, .serial = ++b->serial};
-    bool expired = message_expired(m, core_now_s(b->core)); /* [MQTT-3.3.2-5] */
-    if (expired) count(&b->core->counters, C_dropped_expired);
-    if (UNLIKELY(t && t->denied)) count_add(&b->core->counters, C_denied_deliver, t->denied);
+    const struct message_logged *l = message_logged(m);
+    return b->journal && journal_knows(b->journal, l->origin, l->serial);
+}
 
-    for (uint32_t i = 0; t && !expired && i < t->n; i++) {
+/* Offers `m` to all who want it. The worst of what became of it. */
+static int offer(struct broker *b, struct message *m, const struct targets *t)
+{
+    struct delivery d = {.m = m, .serial = ++b->serial};
+    bool known = UNLIKELY(m->flags & MESSAGE_IN_DOUBT) && is_known(b, m);
+    int worst = t->incomplete ? -ERR_NOMEM : 0;
+
+    for (uint32_t i = 0; i < t->n; i++) {
         const struct target *g = &t->at[i];
         if (g->no_local && m->origin_session == g->session->id && m->origin_core == b->core->id)
             continue;                              /* [MQTT-3.8.3-3] */
+        if (known && g->session->sid) continue;    /* [MQTT-4.3.3-10] */
         d.qos = m->qos < g->qos ? m->qos : g->qos; /* [MQTT-3.8.4-8] */
         d.retain = g->retain_as_published &&
                    (m->flags & MESSAGE_RETAIN); /* [MQTT-3.3.1-12] [MQTT-3.3.1-13] */
         d.sub_ids = t->ids + g->ids_at;
         d.nsub_ids = g->nids;
-        session_offer(g->session, &d, 0);
+        int status = session_offer(g->session, &d, 0);
+        if (status < worst) worst = status;
     }
+    return worst;
+}
+
+/* Returns how many sessions it met, or may have. */
+static unsigned deliver(struct broker *b, const struct arrival *a)
+{
+    struct message *m = a->m;
+    uint64_t mark = accept_mark(b, m);
+    const struct targets *t = match_targets(b, m, a->from);
+    bool expired = message_expired(m, core_now_s(b->core)); /* [MQTT-3.3.2-5] */
+    if (expired) count(&b->core->counters, C_dropped_expired);
+    if (UNLIKELY(t && t->denied)) count_add(&b->core->counters, C_denied_deliver, t->denied);
+
+    int worst = t ? 0 : -ERR_NOMEM;
+    if (t && !expired) worst = offer(b, m, t);
+    unsigned met = t ? t->n : 0;
+    accept_kept_since(b, m, worst, mark);
     message_put(b->core, m);
+    return met;
 }
 
 static unsigned pump_ready(struct broker *b)
@@ -126,26 +171,45 @@ static void drop_arrivals(struct broker *b, uint32_t n)
     b->arrivals_cap = 0;
 }
 
+/* Without room in the log arrivals wait; the journal has the core turn again when there is. */
+static bool log_has_room(const struct broker *b)
+{
+    return LIKELY(!b->journal) || journal_has_room(b->journal);
+}
+
+/* Delivers arrivals, in order: as many as this turn has time for, but so that no more are left than
+ * a turn can bring. Returns how many. */
+static uint32_t deliver_arrivals(struct broker *b, unsigned *answers)
+{
+    uint32_t n = b->arrivals; /* what no member of a group could take may come back: next turn */
+    uint32_t must = n > ARRIVALS_LEFT ? n - ARRIVALS_LEFT : 0;
+    uint32_t i = 0;
+    for (unsigned offers = 0; i < n && (offers < OFFERS_BUDGET || i < must); i++) {
+        if (!log_has_room(b)) break;
+        *answers += take_answers(b, i);
+        struct arrival a = b->arrival[i];
+        if (UNLIKELY(a.group))
+            group_deliver(b, &a);
+        else
+            offers += deliver(b, &a);
+        offers++;
+    }
+    *answers += take_answers(b, i);
+    if (i) drop_arrivals(b, i);
+    return i;
+}
+
 unsigned broker_deliver(void *broker)
 {
     struct broker *b = broker;
     unsigned work = access_step(b, REVISIT_BUDGET);
     work += retain_step(&b->retain, WALK_BUDGET, b);
-
-    uint32_t n = b->arrivals; /* what no member of a group could take may come back: next turn */
-    for (uint32_t i = 0; i < n; i++) {
-        work += take_answers(b, i);
-        struct arrival a = b->arrival[i];
-        if (UNLIKELY(a.group))
-            group_deliver(b, &a);
-        else
-            deliver(b, &a);
-    }
-    work += take_answers(b, n);
-    if (n) drop_arrivals(b, n);
+    unsigned answers = 0;
+    work += deliver_arrivals(b, &answers) + answers;
     work += pump_ready(b);
-    if (b->arrivals || b->ready || b->retain.walk_head) core_turn_again(b->core);
-    return work + n;
+    bool more = b->arrivals && log_has_room(b);
+    if (more || b->ready || b->retain.walk_head) core_turn_again(b->core);
+    return work;
 }
 
 void deliver_fini(struct broker *b)

@@ -2,6 +2,7 @@
 /* group.c -- the members of a share group on their home core. */
 #include <stdlib.h>
 
+#include "broker/journal/journal.h"
 #include "broker/share.h"
 
 enum {
@@ -166,15 +167,38 @@ void group_member_left(struct session *s)
     }
 }
 
+/* What leaves session `s` for another member: one hold of the message in memory, whose origin has
+ * been told, or a copy of what is on disk, for which the journal waits. NULL: it must stay. */
+static struct message *depart(struct broker *b, struct pending *p, struct session *s,
+                              unsigned *told)
+{
+    *told = p->stored ? 0 : SHARE_TOLD;
+    if (!p->m) return NULL;
+    if (LIKELY(!p->stored)) {
+        message_ref(p->m);
+        return p->m;
+    }
+    struct message *m = message_copy(b->core, p->m);
+    uint32_t number = m ? journal_orphan(s, p) : 0;
+    if (!number) {
+        if (m) message_unref(b->core, m);
+        return NULL;
+    }
+    m->origin_session = MESSAGE_ORIGIN_JOURNAL;
+    message_logged(m)->number = number;
+    return m;
+}
+
 /* First here, then by way of the topic's owner, which it came from. */
-bool group_give_back(struct broker *b, uint32_t slot, struct message *m)
+bool group_give_back(struct broker *b, uint32_t slot, struct pending *p, struct session *s)
 {
     struct group *g = group_find(b, slot);
-    if (!g) return false;
+    unsigned told;
+    struct message *m = g ? depart(b, p, s, &told) : NULL;
+    if (!m) return false;
     unsigned owner = broker_owner(b, m->topic_hash);
     struct arrival a = {
-        .m = m, .from = (uint16_t)owner, .group = slot, .tag = share_tag(g->number[owner], 0)};
-    message_ref(m);
+        .m = m, .from = (uint16_t)owner, .group = slot, .tag = share_tag(g->number[owner], told)};
     deliver_arrived_shared(b, &a);
     return true;
 }
@@ -235,7 +259,7 @@ static struct choice choose(struct group *g, const struct message *m, bool keep)
     return c;
 }
 
-static void to_member(struct broker *b, struct sub *x, const struct arrival *a)
+static int to_member(struct broker *b, struct sub *x, const struct arrival *a)
 {
     struct message *m = a->m;
     if (!x->session->ops) x->filter->group->kept = true;
@@ -245,14 +269,14 @@ static void to_member(struct broker *b, struct sub *x, const struct arrival *a)
                          .nsub_ids = x->sub_id ? 1 : 0,
                          .qos = m->qos < x->qos ? m->qos : x->qos,
                          .retain = x->retain_as_published && (m->flags & MESSAGE_RETAIN)};
-    session_offer(x->session, &d, a->group);
+    return session_offer(x->session, &d, a->group);
 }
 
 /* To the owner, which knows of other cores. Takes the arrival's hold. */
-static void send_back(struct broker *b, const struct arrival *a, uint8_t why)
+static void send_back(struct broker *b, const struct arrival *a, unsigned why)
 {
     struct mail mail = {
-        .kind = MAIL_SHARED_BACK, .flags = why, .b = share_number_of(a->tag), .ptr = a->m};
+        .kind = MAIL_SHARED_BACK, .flags = (uint8_t)why, .b = share_number_of(a->tag), .ptr = a->m};
     if (a->from == b->core->id)
         share_on_back(b, a->from, &mail);
     else
@@ -265,24 +289,27 @@ uint32_t group_number(const struct broker *b, uint32_t slot, const struct messag
     return g ? g->number[broker_owner(b, m->topic_hash)] : 0;
 }
 
-void group_send_back(struct broker *b, uint32_t number, struct message *m)
+bool group_send_back(struct broker *b, uint32_t number, struct pending *p, struct session *s)
 {
+    unsigned told;
+    struct message *m = depart(b, p, s, &told);
+    if (!m) return false;
     struct arrival a = {
         .m = m, .from = (uint16_t)broker_owner(b, m->topic_hash), .tag = share_tag(number, 0)};
-    message_ref(m);
-    send_back(b, &a, 0);
+    send_back(b, &a, told);
+    return true;
 }
 
 /* Nobody here takes it. Takes the arrival's hold. */
 static void not_taken(struct broker *b, const struct arrival *a, bool denied)
 {
     if (denied || (a->tag & SHARE_ROUND)) {
-        send_back(b, a, (uint8_t)(SHARE_DENIED | (a->tag & SHARE_HOW)));
+        send_back(b, a, SHARE_DENIED | (a->tag & SHARE_HOW));
     } else if (a->tag & SHARE_KEEP) {
         count(&b->core->counters, C_dropped_queue); /* no member's session could keep it */
-        message_put(b->core, a->m);
+        share_journey_ends(b, a, 0);
     } else {
-        send_back(b, a, 0);
+        send_back(b, a, a->tag & SHARE_TOLD);
     }
 }
 
@@ -295,7 +322,7 @@ void group_deliver(struct broker *b, const struct arrival *a)
     }
     if (message_expired(a->m, core_now_s(b->core))) { /* [MQTT-3.3.2-5] */
         count(&b->core->counters, C_dropped_expired);
-        message_put(b->core, a->m);
+        share_journey_ends(b, a, 0);
         return;
     }
     if (g) g->number[a->from] = share_number_of(a->tag);
@@ -305,7 +332,9 @@ void group_deliver(struct broker *b, const struct arrival *a)
         not_taken(b, a, c.denied);
         return;
     }
-    to_member(b, c.sub, a);
+    uint64_t mark = accept_mark(b, a->m);
+    int status = to_member(b, c.sub, a);
+    if (!(a->tag & SHARE_TOLD)) accept_kept_since(b, a->m, status, mark);
     message_put(b->core, a->m);
 }
 

@@ -197,9 +197,9 @@ static inline bool session_may_read(struct session *s, const struct message *m)
 {
     return LIKELY(!s->grant) || session_judge_read(s, m);
 }
-/* Was this let in under another grant, and may not be read under this one? What came by a share
- * group goes to another member then. */
-bool session_withholds(struct session *s, const struct pending *p);
+/* It was let in under another grant, and may not be read under this one: what came by a share group
+ * goes to another member. */
+void session_withhold(struct session *s, struct pending *p);
 /* Gives back to their groups what came by shared subscriptions and is not confirmed. */
 void session_give_back(struct session *s, uint32_t group);
 /* It has unsubscribed from share group `group`: what waits goes to others at once, what is in
@@ -210,11 +210,38 @@ void session_give_back_former(struct session *s);
 
 /* Notes that the owner's word on a publish is awaited; its number, or -ERR_FULL, -ERR_NOMEM. */
 int accept_await(struct session *s, uint16_t packet_id, uint8_t qos);
-void accept_settle(struct session *s, uint16_t number, int status);
+/* What the owner has said of it. */
+struct routed;
+void accept_settle(struct session *s, uint16_t number, struct routed r);
+/* So many KEPT will come to the session, dead or not. */
+void accept_expect(struct session *s, const struct routed *r);
 /* The connection ended. The client publishes again what was not acknowledged: an old PUBACK or
  * PUBREC could then confirm a later message of the same id. */
 void accept_mute(struct session *s);
 mail_fn accept_on_mail;
+mail_fn accept_on_kept;
+
+/* Sends ACCEPTED or KEPT to a home, which may be this core. `behind`: when all that was appended to
+ * the log so far is on disk. */
+void accept_send(struct broker *b, unsigned home, struct mail answer, bool behind);
+/* What this core must keep of `m`, whose origin waits for that, it keeps or cannot. Borrows. */
+void accept_say_kept(struct broker *b, struct message *m, int status, bool behind);
+uint64_t accept_log_tail(const struct broker *b);
+
+/* Where the log ends before sessions are offered `m`, if its origin waits; ... */
+static inline uint64_t accept_mark(const struct broker *b, const struct message *m)
+{
+    return LIKELY(!message_is_awaited(m)) ? 0 : accept_log_tail(b);
+}
+/* ... and afterwards: the origin hears, behind what was appended in between. */
+static inline void accept_kept_since(struct broker *b, struct message *m, int status, uint64_t mark)
+{
+    if (UNLIKELY(message_is_awaited(m))) accept_say_kept(b, m, status, accept_log_tail(b) != mark);
+}
+
+/* The durability of a publish: enum durability. `awaited`: by the publisher, who can be told. */
+uint8_t publish_durability(const struct broker *b, const struct access_door *door,
+                           const struct publication *p, bool awaited);
 
 void subscribe_forget_session(struct session *s); /* all its subscriptions go */
 void subscribe_forget_batches(
@@ -243,9 +270,19 @@ void backlog_free(struct broker *b, struct backlog *l);
 /* ---- owner -------------------------------------------------------------------------------------
  */
 
-/* Orders `m`, retains it, sends it on. Takes the caller's hold. 0, or -ERR_FULL, -ERR_NOMEM if it
- * was to be retained and could not; it was delivered all the same. */
-int route_publish(struct broker *b, struct message *m);
+/* What became of a publish at its topic's owner. */
+struct routed {
+    int status;       /* 0, or -ERR_FULL, -ERR_NOMEM, -ERR_STORAGE: see route_publish */
+    uint32_t keepers; /* how many KEPT its origin is owed, if it waits */
+    bool behind;      /* status holds when what was appended to the log is on disk */
+};
+
+/* Orders `m`, retains it, sends it on. Takes the caller's hold. An error: it was to be
+ * retained and could not, but was delivered all the same; or it waits for the disk and memory ran
+ * out. */
+struct routed route_publish(struct broker *b, struct message *m);
+/* ACCEPTED, for who has asked for it by `a` and `b`. */
+struct mail route_answer(struct mail ask, struct routed r);
 mail_fn route_on_publish;
 mail_fn route_on_interest;
 

@@ -152,6 +152,7 @@ static const struct targets *look_up(struct broker *b, const struct message *m, 
         return NULL;
     }
     t->denied = l.denied;
+    t->incomplete = l.failed;
     if (!l.fixed && !l.failed && cache_worth(&b->targets, m->topic_hash)) {
         cache_keep(&b->targets, m->topic_hash, &t->cached);
         return t;

@@ -21,10 +21,11 @@ struct targets {
     struct cached cached;
     uint32_t n;
     uint32_t denied; /* sessions with a subscription that may not read the topic */
+    bool incomplete; /* memory ran out (counted) */
     const uint32_t *ids;
     struct target at[];
 };
 
 /* The targets of `m`, which came from owner `from`. Valid until the next call.
- * NULL: nobody, or memory ran out (counted). */
+ * NULL: memory ran out (counted). */
 const struct targets *match_targets(struct broker *b, const struct message *m, unsigned from);

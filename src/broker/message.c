@@ -192,6 +192,22 @@ struct message *message_keep(struct core *c, struct message *m)
     return kept;
 }
 
+struct message *message_copy(struct core *c, struct message *m)
+{
+    unsigned gone = MESSAGE_STANDIN | MESSAGE_IN_DOUBT;
+    unsigned flags = (m->flags & ~gone) | MESSAGE_LOGGED | MESSAGE_COMMIT;
+    struct message *copy = block_new(c, message_bytes(m), flags);
+    if (!copy) return NULL;
+    copy_header(copy, m);
+    copy->origin_core = (uint16_t)c->id;
+    copy->flags = (uint8_t)flags;
+    memcpy(copy->bytes, m->body, message_bytes(m));
+    copy->body = copy->bytes;
+    *message_logged(copy) =
+        m->flags & MESSAGE_LOGGED ? *message_logged(m) : (struct message_logged){0};
+    return copy;
+}
+
 void message_on_home(void *ctx, void *block)
 {
     struct message *m = block;

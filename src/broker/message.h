@@ -32,9 +32,12 @@ enum message_flag {
     MESSAGE_STANDIN = 1 << 1, /* the body belongs to a foreign block */
     MESSAGE_EXPIRES = 1 << 2,
     MESSAGE_LOGGED = 1 << 3, /* durable sessions and retained sets of it are written to the log; */
-    MESSAGE_COMMIT = 1 << 4, /* ... and its publisher waits until they are on disk */
+    MESSAGE_COMMIT = 1 << 4, /* ... and its origin waits until they are on disk */
     MESSAGE_IN_DOUBT = 1 << 5, /* QoS 2, published again after a restart: some may have it */
 };
+
+/* As origin_session: not a session but the journal waits for the message to be kept. */
+#define MESSAGE_ORIGIN_JOURNAL UINT32_MAX
 
 /* Behind the body of a block with MESSAGE_LOGGED. */
 struct message_logged {
@@ -83,6 +86,11 @@ struct publication {
     struct message_logged logged; /* above memory */
 };
 
+/* A copy in a block of this core, with one user, the caller: logged, its origin here and waiting to
+ * hear that it is kept, so the caller says who that is (origin_session) and by which number. NULL
+ * when memory ran out. */
+struct message *message_copy(struct core *c, struct message *m);
+
 /* A new message with one user, the caller. NULL when memory ran out. */
 struct message *message_new(struct core *c, const struct publication *p, uint32_t origin_session);
 
@@ -110,6 +118,11 @@ static inline struct message_logged *message_logged(struct message *m)
     size_t at = (offsetof(struct message, bytes) + body + 7) & ~(size_t)7;
     ASSERT(m->flags & MESSAGE_LOGGED);
     return (struct message_logged *)(void *)((uint8_t *)m + at);
+}
+/* Does its origin wait for KEPT? */
+static inline bool message_is_awaited(const struct message *m)
+{
+    return (m->flags & MESSAGE_COMMIT) != 0;
 }
 static inline bool message_expired(const struct message *m, uint32_t now_s)
 {

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "broker/journal/journal.h"
 #include "broker/retain_node.h"
 
 int retain_init(struct retain *r, struct core *c, uint64_t seed, struct retain_limits limits)
@@ -136,12 +137,45 @@ void retain_drop(struct retain *r, struct retain_node *n)
     prune(r, n);
 }
 
-static int replace(struct retain *r, struct retain_node *n, struct message *m)
+/* Where a change is written first. */
+struct change {
+    struct message *m;
+    struct journal *journal; /* NULL: nowhere */
+    bool written;
+};
+
+/* Writes that `c->m` takes the place of `old`, which may be NULL. */
+static int write_change(struct change *c, const struct message *old)
 {
+    if (LIKELY(!c->journal)) return 0;
+    bool keeps = c->m->payload_len > 0 && c->m->flags & MESSAGE_LOGGED;
+    if (!keeps && !(old && old->flags & MESSAGE_LOGGED)) return 0;
+    int err = keeps ? journal_retained(c->journal, c->m)
+                    : journal_cleared(c->journal, message_topic(c->m));
+    c->written = err == 0;
+    return err;
+}
+
+static int clear(struct retain *r, struct retain_node *n, struct change *c)
+{
+    if (!n) return 0;
+    int err = write_change(c, n->message);
+    if (err == 0) retain_drop(r, n);
+    return err;
+}
+
+static int replace(struct retain *r, struct retain_node *n, struct change *c)
+{
+    struct message *m = c->m;
     uint32_t old_bytes = message_bytes(n->message);
     if (r->bytes - old_bytes + message_bytes(m) > r->limits.bytes_max) return -ERR_FULL;
     struct message *kept = message_keep(r->core, m);
     if (!kept) return -ERR_NOMEM;
+    int err = write_change(c, n->message);
+    if (err < 0) {
+        message_unref(r->core, kept);
+        return err;
+    }
 
     account(r, 0, (uint64_t)message_bytes(kept) - old_bytes);
     message_unref(r->core, n->message);
@@ -150,8 +184,9 @@ static int replace(struct retain *r, struct retain_node *n, struct message *m)
     return 0;
 }
 
-static int insert(struct retain *r, struct message *m)
+static int insert(struct retain *r, struct change *c)
 {
+    struct message *m = c->m;
     if (r->messages >= r->limits.messages_max) return -ERR_FULL;
     if (r->bytes + message_bytes(m) > r->limits.bytes_max) return -ERR_FULL;
     struct message *kept = message_keep(r->core, m);
@@ -162,21 +197,37 @@ static int insert(struct retain *r, struct message *m)
         message_unref(r->core, kept);
         return n ? -ERR_FULL : -ERR_NOMEM;
     }
+    int err = write_change(c, NULL);
+    if (err < 0) {
+        message_unref(r->core, kept);
+        prune(r, n);
+        return err;
+    }
     n->message = kept;
     account(r, 1, message_bytes(kept));
     retain_walk_on_new(r, n);
     return 0;
 }
 
+static int change(struct retain *r, struct change *c)
+{
+    struct retain_node *n = find(r, message_topic(c->m), c->m->topic_hash);
+    if (c->m->payload_len == 0) return clear(r, n, c); /* [MQTT-3.3.1-6] */
+    if (core_memory_full(r->core)) return -ERR_FULL;
+    return n ? replace(r, n, c) : insert(r, c);
+}
+
 int retain_set(struct retain *r, struct message *m)
 {
-    struct retain_node *n = find(r, message_topic(m), m->topic_hash);
-    if (m->payload_len == 0) { /* [MQTT-3.3.1-6] */
-        if (n) retain_drop(r, n);
-        return 0;
-    }
-    if (core_memory_full(r->core)) return -ERR_FULL;
-    return n ? replace(r, n, m) : insert(r, m);
+    return change(r, &(struct change){.m = m});
+}
+
+int retain_set_logged(struct retain *r, struct message *m, struct journal *j, bool *written)
+{
+    struct change c = {.m = m, .journal = j};
+    int err = change(r, &c);
+    *written = c.written;
+    return err;
 }
 
 struct message *retain_get(struct retain *r, struct bytes topic, uint64_t topic_hash)

@@ -27,6 +27,7 @@ struct retain_limits {
     uint64_t bytes_max; /* topics, properties and payloads; UINT64_MAX: no limit */
 };
 
+struct journal;
 struct retain_node;
 
 /* Messages found, each with one use taken for the vector's owner. An entry may be
@@ -72,6 +73,11 @@ void retain_fini(struct retain *r);
 /* Keeps `m` (message_keep) as its topic's retained message; an empty payload clears
  * it [MQTT-3.3.1-6]. 0, -ERR_FULL at a limit, limits.memory too (the old one stays), -ERR_NOMEM. */
 int retain_set(struct retain *r, struct message *m);
+
+/* The same, and the log knows it before: a logged message, or that a logged one has gone.
+ * `*written`: something was appended. What that answers is an error as well: the old one stays. `j`
+ * may be NULL. */
+int retain_set_logged(struct retain *r, struct message *m, struct journal *j, bool *written);
 
 /* The retained message of exactly this topic, not expired, or NULL. Borrows. */
 struct message *retain_get(struct retain *r, struct bytes topic, uint64_t topic_hash);

@@ -107,32 +107,45 @@ static void send_to(struct broker *b, struct message *m, unsigned core)
     mail_message(b, core, mail);
 }
 
-int route_publish(struct broker *b, struct message *m)
+struct routed route_publish(struct broker *b, struct message *m)
 {
     count(&b->core->counters, C_messages_routed);
-    int status = m->flags & MESSAGE_RETAIN ? retain_set(&b->retain, m) : 0;
+    bool awaited = message_is_awaited(m);
+    bool written = false;
+    int status = 0;
+    if (m->flags & MESSAGE_RETAIN) status = retain_set_logged(&b->retain, m, b->journal, &written);
     const struct route *r = route_of(b, m);
     uint32_t cores = r ? r->ncores : 0, shares = r ? r->nshares : 0;
+    struct routed all = {.status = status};
+    if (UNLIKELY(awaited)) {
+        all.behind = written;
+        all.keepers = cores + shares;
+        if (!r) all.status = -ERR_NOMEM;
+    }
 
     for (uint32_t i = 0; i < shares; i++)
         share_publish(b, r->share[i], m);
     if (cores == 0) {
         message_put(b->core, m);
-        return status;
+        return all;
     }
     for (uint32_t i = 0; i + 1 < cores; i++) {
         message_hold(b, m);
         send_to(b, m, r->core[i]);
     }
     send_to(b, m, r->core[cores - 1]); /* the last one takes our hold */
-    return status;
+    return all;
+}
+
+struct mail route_answer(struct mail ask, struct routed r)
+{
+    return (struct mail){
+        .kind = MAIL_ACCEPTED, .flags = (uint8_t)-r.status, .a = ask.a, .b = ask.b, .c = r.keepers};
 }
 
 void route_on_publish(void *ctx, unsigned from, const struct mail *m)
 {
     struct broker *b = ctx;
-    int status = route_publish(b, m->ptr);
-    if (!m->b) return;
-    struct mail answer = {.kind = MAIL_ACCEPTED, .flags = (uint8_t)-status, .a = m->a, .b = m->b};
-    mesh_send(b->core->mesh, from, answer, 0, 0);
+    struct routed r = route_publish(b, m->ptr);
+    if (m->b) accept_send(b, from, route_answer(*m, r), r.behind);
 }

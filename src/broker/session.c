@@ -49,7 +49,7 @@ static struct session *session_make(struct broker *b, const struct attach *a, ui
 
 void session_slot_release(struct session *s)
 {
-    if (s->await_mail) return;
+    if (s->await_mail || s->await_kept) return;
     slots_del(&s->broker->session_ids, s->id);
     free(s);
 }
@@ -113,7 +113,9 @@ static int set_will(struct session *s, const struct attach *a)
 {
     drop_will(s);
     if (!a->will) return 0;
-    s->will = message_new(s->broker->core, a->will, s->id);
+    struct publication will = *a->will;
+    will.durability = publish_durability(s->broker, a->door, &will, false);
+    s->will = message_new(s->broker->core, &will, s->id);
     s->will_delay_s = a->will_delay_s;
     s->will_made_s = core_now_s(s->broker->core);
     return s->will ? 0 : -ERR_NOMEM;

@@ -118,13 +118,14 @@ struct backlog {
     uint8_t qos;
 };
 
-/* An acceptance that is awaited from a topic's owner. */
+/* An acceptance that is awaited from a topic's owner, and from all cores that must keep it. */
 struct awaited {
     uint16_t packet_id;
     uint8_t qos;
-    bool done;
-    bool muted; /* its connection has ended: the client is told when it has published again */
-    int16_t status;
+    bool accepted;    /* by the owner */
+    bool muted;       /* its connection has ended: the client is told when it has published again */
+    int16_t status;   /* the worst so far */
+    int32_t kept_due; /* KEPT to come; below 0: they came before ACCEPTED, which says how many */
 };
 
 struct session {
@@ -144,7 +145,8 @@ struct session {
     struct awaited *await; /* ring of acceptances, oldest first */
     uint32_t await_head, await_tail, await_mask;
     uint32_t await_mail; /* how many the owners still owe: the slot may not be reused before */
-    uint32_t await_kept; /* how many cores still owe KEPT; the slot waits for them, too */
+    uint32_t await_kept; /* how many cores still owe KEPT, as far as owners have said (modulo 2^32
+                            while some owe mail): the slot waits for them, too */
     uint64_t *received;  /* bitmap of packet ids received at QoS 2, not released; NULL: none */
     uint32_t nreceived;
 

@@ -205,12 +205,15 @@ static bool pump_queue(struct session *s)
 {
     if (UNLIKELY(s->on_disk) && !load_ahead(s, &s->queue, s->queue.head)) return false;
     const struct pending *first = ring_at(&s->queue, s->queue.head);
-    bool drop = first->unread || (UNLIKELY(s->recheck) && session_withholds(s, first));
+    bool withheld = !first->unread && UNLIKELY(s->recheck) && !session_may_read(s, first->m);
+    bool drop = first->unread || withheld;
     if (!drop && !may_send_first(s, first)) return false;
     struct pending p = queue_take(s);
     if (!drop) {
         struct delivery d = pending_delivery(s->broker, &p);
         send_or_drop(s, &d, p.group, &p);
+    } else if (withheld) {
+        session_withhold(s, &p);
     }
     pending_end(s, &p);
     if (ring_len(&s->queue) == 0) s->recheck = false;

@@ -60,10 +60,8 @@ bool session_judge_read(struct session *s, const struct message *m)
     return false;
 }
 
-bool session_withholds(struct session *s, const struct pending *p)
+void session_withhold(struct session *s, struct pending *p)
 {
-    if (session_may_read(s, p->m)) return false;
-    if (!p->group || !group_give_back(s->broker, p->group, p->m))
+    if (!p->group || !group_give_back(s->broker, p->group, p, s))
         count(&s->broker->core->counters, C_denied_deliver);
-    return true;
 }

@@ -15,7 +15,7 @@ static bool pass_on(struct session *s, struct pending *p, bool *later)
         p->leaving = *later = true;
         return false;
     }
-    return group_give_back(s->broker, p->group, p->m);
+    return group_give_back(s->broker, p->group, p, s);
 }
 
 /* `*later`: some must be read first. */
@@ -25,12 +25,13 @@ static void give_back_queue(struct session *s, uint32_t group, bool *later)
     uint32_t kept = s->queue.head;
     for (uint32_t i = s->queue.head; i != s->queue.tail; i++) {
         struct pending *p = ring_at(&s->queue, i);
+        bool is_counted = p->seq != 0;
         if (!is_of(p, group) || !pass_on(s, p, later)) {
             *ring_at(&s->queue, kept++) = *p;
             continue;
         }
         s->queue_bytes -= p->bytes;
-        if (p->seq) b->queue_memory -= p->bytes;
+        if (is_counted) b->queue_memory -= p->bytes;
         count_sub(&b->core->counters, C_queued, 1);
         pending_end(s, p);
     }
@@ -69,8 +70,7 @@ void session_give_back_former(struct session *s)
     for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
         struct pending *p = ring_at(&s->flight, i);
         if (!p->former || !p->m || p->state != FLIGHT_SENT || p->qos != 1) continue;
-        group_send_back(s->broker, p->group, p->m);
-        flight_drop(s, p);
+        if (group_send_back(s->broker, p->group, p, s)) flight_drop(s, p);
     }
     flight_trim(s);
 }

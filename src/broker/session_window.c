@@ -151,7 +151,7 @@ static void release_later(struct session *s, struct pending *p)
 static void take_back(struct session *s, struct pending *p, uint16_t id)
 {
     bool passed_on =
-        p->qos == 1 && p->group && !p->former && group_give_back(s->broker, p->group, p->m);
+        p->qos == 1 && p->group && !p->former && group_give_back(s->broker, p->group, p, s);
     if (!passed_on) count(&s->broker->core->counters, C_denied_deliver);
     if (p->qos == 1) {
         flight_done(s, p);

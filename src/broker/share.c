@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { NUMBERS = 1 << 22 };
+enum { NUMBERS = 1 << 21 };
 
 /* A core that has members. */
 struct member_core {
@@ -165,14 +165,27 @@ static void hand(struct broker *b, const struct member_core *to, struct message 
     mail_message(b, to->core, mail);
 }
 
+void share_journey_ends(struct broker *b, const struct arrival *a, int status)
+{
+    if (UNLIKELY(message_is_awaited(a->m)) && !(a->tag & SHARE_TOLD))
+        accept_say_kept(b, a->m, status, false);
+    message_put(b->core, a->m);
+}
+
+/* On the owner: nobody can be found. Takes one hold of `m`. */
+static void give_up(struct broker *b, struct message *m, unsigned how)
+{
+    share_journey_ends(b, &(struct arrival){.m = m, .tag = how}, 0);
+}
+
 /* Takes one hold of `m`. */
-static void give(struct broker *b, struct share *s, struct message *m)
+static void give(struct broker *b, struct share *s, struct message *m, unsigned told)
 {
     struct member_core *to = choose(s, m->qos > 0);
     if (!to)
-        message_put(b->core, m); /* QoS 0 and nobody there */
+        give_up(b, m, told); /* QoS 0 and nobody there */
     else
-        hand(b, to, m, share_tag(s->number, to->online ? 0 : SHARE_KEEP));
+        hand(b, to, m, share_tag(s->number, (to->online ? 0 : SHARE_KEEP) | told));
 }
 
 /* The core with members, online ones unless `keep`, that has the lowest number from `core` on. */
@@ -193,6 +206,7 @@ static void go_round(struct broker *b, const struct share *s, unsigned from,
                      const struct mail *back)
 {
     struct message *m = back->ptr;
+    unsigned told = back->flags & SHARE_TOLD;
     bool round = (back->flags & SHARE_ROUND) != 0;
     bool keep = round && (back->flags & SHARE_KEEP);
     const struct member_core *to = next_core(s, round ? from + 1 : 0, keep);
@@ -201,17 +215,17 @@ static void go_round(struct broker *b, const struct share *s, unsigned from,
         to = next_core(s, 0, true);
     }
     if (to) {
-        hand(b, to, m, share_tag(s->number, SHARE_ROUND | (keep ? SHARE_KEEP : 0)));
+        hand(b, to, m, share_tag(s->number, SHARE_ROUND | (keep ? SHARE_KEEP : 0) | told));
         return;
     }
     count(&b->core->counters, C_denied_deliver);
-    message_put(b->core, m);
+    give_up(b, m, told);
 }
 
 void share_publish(struct broker *b, struct interest *i, struct message *m)
 {
     message_hold(b, m);
-    give(b, i->share, m);
+    give(b, i->share, m, 0);
 }
 
 /* A message that a core could not place: takes its hold. */
@@ -220,9 +234,9 @@ void share_on_back(void *ctx, unsigned from, const struct mail *m)
     struct broker *b = ctx;
     struct share *s = share_find(b, m->b);
     if (!s)
-        message_put(b->core, m->ptr); /* the group has no members left */
+        give_up(b, m->ptr, m->flags); /* the group has no members left */
     else if (m->flags & SHARE_DENIED)
         go_round(b, s, from, m);
     else
-        give(b, s, m->ptr);
+        give(b, s, m->ptr, m->flags & SHARE_TOLD);
 }

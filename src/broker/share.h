@@ -12,7 +12,15 @@
  *
  * Members may have different rights. One that may not read a message is passed over; a core
  * where nobody may sends it back, and then it goes round: to each core once, in the order of
- * their numbers, first to those with members online, then to be kept. */
+ * their numbers, first to those with members online, then to be kept.
+ *
+ * If its origin waits for it to be kept, it hears so once, from the core where the journey ends:
+ * a session there has the message, or nobody will. When that session gives it back, a
+ * message that is only in memory travels on with SHARE_TOLD, and nobody waits any more. One that is
+ * on disk here stays there until its next keeper has it on disk: a copy travels whose
+ * origin is this core's journal. A crash in between leaves both. At QoS 1 that is a second
+ * copy, as allowed. At QoS 2 only what was never sent moves, so each member still gets it
+ * once at most, but two members may; to forget it here first would lose it. */
 #pragma once
 
 #include "broker/interest.h"
@@ -27,18 +35,19 @@ uint32_t share_filter_at(struct bytes name);
 enum share_how {
     SHARE_KEEP = 1 << 0,   /* for a member that is offline, too */
     SHARE_ROUND = 1 << 1,  /* it goes round all cores: some members may not read it */
-    SHARE_DENIED = 1 << 2, /* back: no member that is here may read it */
-    SHARE_HOW = SHARE_KEEP | SHARE_ROUND,
+    SHARE_TOLD = 1 << 2,   /* its origin has been told KEPT */
+    SHARE_DENIED = 1 << 3, /* back: no member that is here may read it */
+    SHARE_HOW = SHARE_KEEP | SHARE_ROUND | SHARE_TOLD,
 };
 
-/* The number of a share (22 bits) and how, as SHARED mail carries them. */
+/* The number of a share (21 bits) and how, as SHARED mail carries them. */
 static inline uint32_t share_tag(uint32_t number, unsigned how)
 {
-    return number << 2 | how;
+    return number << 3 | how;
 }
 static inline uint32_t share_number_of(uint32_t tag)
 {
-    return tag >> 2;
+    return tag >> 3;
 }
 
 void share_init(struct broker *b);
@@ -67,14 +76,18 @@ void group_fill_mail(const struct local_filter *f, struct interest_mail *im);
 /* A session with shared subscriptions is connected again, or no longer. */
 void group_member_back(struct session *s);
 void group_member_left(struct session *s);
-/* Finds another place for a message that a member had and has not confirmed. False: the group is
- * gone. Borrows. */
-bool group_give_back(struct broker *b, uint32_t slot, struct message *m);
+/* Finds another place for a message that a member had and has not confirmed. False: it stays where
+ * it is (the group is gone, memory ran out, the message is on disk only). Borrows; takes
+ * p->stored. */
+bool group_give_back(struct broker *b, uint32_t slot, struct pending *p, struct session *s);
 
 /* The share's number at the owner of the message's topic, by which it can be sent back there even
  * when the group has gone. Borrows `m`. */
 uint32_t group_number(const struct broker *b, uint32_t slot, const struct message *m);
-void group_send_back(struct broker *b, uint32_t number, struct message *m);
+bool group_send_back(struct broker *b, uint32_t number, struct pending *p, struct session *s);
+
+/* A message goes to nobody, or no further: its origin hears. Takes the arrival's hold. */
+void share_journey_ends(struct broker *b, const struct arrival *a, int status);
 
 /* The filter of a group by its slot here, with its subscriptions; NULL: the group is gone. */
 const struct local_filter *group_filter_of(const struct broker *b, uint32_t slot);

@@ -144,7 +144,7 @@ struct store_put {
  * disk; read less from sockets till store_has_room(). -ERR_TOO_LARGE, -ERR_NOMEM. -ERR_STORAGE: see
  * store_why(). An error changes nothing. `ref` may be NULL. */
 int store_append(struct store *s, const struct store_put *p, struct store_ref *ref);
-bool store_has_room(const struct store *s);
+bool store_has_room(const struct store *s); /* or waiting for some is in vain: -ERR_FULL */
 
 /* Key and parts of a record may have so many bytes together, or it is -ERR_TOO_LARGE: with a
  * segment_bytes (0: the usual) that is to be, and with that of `s`. */

@@ -87,7 +87,9 @@ unsigned journal_commit(void *journal)
     unsigned work = journal_put_late(j);
     journal_mark(j);
     work += store_commit(j->store);
-    return work + tell_failure(j) + journal_notify(j);
+    work += tell_failure(j) + journal_notify(j);
+    if (j->broker->arrivals && journal_has_room(j)) core_turn_again(j->broker->core);
+    return work;
 }
 
 uint64_t journal_due_ns(void *journal)
