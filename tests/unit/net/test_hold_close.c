@@ -34,6 +34,7 @@ static void who_closes_says_the_last_words_when_the_disk_has_answered(void **sta
     close(fd);
     rig_turn(r, 2);
     assert_false(net_lingers(r->net[0]));
+    assert_int_equal(r->core[0].wheel.armed, 0);
     rig_free(r);
 }
 
