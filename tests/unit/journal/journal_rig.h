@@ -57,7 +57,9 @@ static inline void journal_rig_open(struct journal_rig *r, unsigned i)
     assert_int_equal(rig_open_with(d, &(struct store_replay){.record = rig_ignore}), 0);
     j->store = d->store;
     store_start(j->store);
-    r->k->core[i].clock.wall_ms = 1000000;
+    struct clock *c = &r->k->core[i].clock;
+    c->wall_ms = 1000000;
+    c->now_ns = (c->now_ns / NS_PER_S + 1) * NS_PER_S; /* a whole second */
 }
 
 static inline struct journal_rig *journal_rig_new_with(unsigned cores, uint32_t segment_bytes,
