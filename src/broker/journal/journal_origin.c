@@ -131,7 +131,7 @@ void origins_add(struct origins *o, uint64_t origin, uint64_t serial, uint16_t l
 {
     struct origin *x = find_or_make(o, origin);
     if (!x) return; /* without memory it is as if it were beyond the limits */
-    forget_first(o, x, place_of(x, serial - low_water));
+    forget_first(o, x, place_of(x, serial > low_water ? serial - low_water : 0));
     (void)insert(o, x, serial, 0);
     while (o->oldest != x && (o->serials > SERIALS_MAX || o->by_origin.used > ORIGINS_MAX))
         drop(o, o->oldest);

@@ -163,3 +163,20 @@ static inline struct client *rig_client(struct journal_rig *r, const char *id,
                   &(struct attach){.client_id = bytes_str(id), .expiry_s = expiry_s, .door = door});
     return c;
 }
+
+/* As a message that must be on disk, and waits till that is so. */
+static inline void rig_publish(struct journal_rig *r, struct client *c, const char *topic,
+                               const char *payload, uint8_t qos)
+{
+    static uint16_t id;
+    struct broker *b = c->session->broker;
+    const struct publication p = {.topic = bytes_str(topic),
+                                  .payload = bytes_str(payload),
+                                  .qos = qos,
+                                  .durability = c->session->durability,
+                                  .topic_hash = broker_topic_hash(b, bytes_str(topic))};
+    uint32_t mailed = 0;
+    if (!++id) id = 1;
+    assert_int_equal(broker_publish(c->session, &p, qos ? id : 0, 0, &mailed), 0);
+    rig_turn(r);
+}
