@@ -41,6 +41,7 @@ static void give_back_queue(struct session *s, uint32_t group, bool *later)
 void session_give_back(struct session *s, uint32_t group)
 {
     bool later = false;
+    if (s->broker->closing) return; /* there is nobody to take it; what is logged comes back */
     for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {
         struct pending *p = ring_at(&s->flight, i);
         /* QoS 2 stays with the client that may have it already [MQTT-4.8.2-4]. */
@@ -55,6 +56,7 @@ void session_give_back(struct session *s, uint32_t group)
 void session_leave_group(struct session *s, uint32_t group)
 {
     bool later = false;
+    if (s->broker->closing) return;
     give_back_queue(s, group, &later);
     if (later) load_leaving(s);
     for (uint32_t i = s->flight.head; i != s->flight.tail; i++) {

@@ -140,9 +140,8 @@ static void settle_will(struct client *c)
 {
     if (!c->will) return;
     struct note *n = note_at(c->o, c->will);
-    if (c->crashed)
-        n->fate = 0;
-    else if (c->phase == ONLINE)
+    if (c->crashed) return; /* client_crash */
+    if (c->phase == ONLINE)
         n->fate = c->will_delay_s == 0 || c->ends;
     else if (c->phase == LEAVING && !c->harmed && c->out.n == 0)
         n->fate = c->goodbye == 0 ? -1 : c->will_delay_s == 0 || c->ends;
@@ -199,9 +198,15 @@ void client_harm(struct client *c)
     end_break(c->end);
 }
 
+/* The broker has promised the will of a session that was new: CONNACK came, so it is on disk. After
+ * the restart it is due at once, if it has no delay. */
 void client_crash(struct client *c)
 {
-    if (c->end) c->crashed = c->harmed = true;
+    if (!c->end) return;
+    c->crashed = c->harmed = true;
+    if (!c->will) return;
+    bool promised = c->phase == ONLINE && !c->resumed && !c->ends && c->will_delay_s == 0;
+    note_at(c->o, c->will)->fate = promised;
 }
 
 static void become_two(struct client *c)

@@ -7,6 +7,12 @@
 #include "base/assert.h"
 #include "client.h"
 
+/* Something was refused, or ended: may it be? */
+static bool is_excused(const struct client *c)
+{
+    return c->o->trouble || c->crashed;
+}
+
 /* ---- CONNACK -----------------------------------------------------------------------------------
  */
 
@@ -22,6 +28,10 @@ static void new_seat(struct client *c)
 static void on_connack(struct client *c, const struct heard *h)
 {
     trace(c->t, "%s gets CONNACK reason=%u present=%d", c->name, h->reason, h->session_present);
+    if (c->phase == CONNECTING && h->reason && is_excused(c)) {
+        client_lost(c, false);
+        return;
+    }
     if (c->phase != CONNECTING || h->reason) {
         broken(c->t, "%s got CONNACK with reason %u", c->name, h->reason);
         return;
@@ -175,11 +185,27 @@ static void on_pubcomp(struct client *c, const struct heard *h)
     ids_drop(&c->pubrel, h->id);
 }
 
+/* The broker did not take it: some who should have it may have got it. */
+static void on_refused(struct client *c, const struct heard *h)
+{
+    struct flight *f = flight_find(c, h->id);
+    if (!f || (h->type != P_PUBACK && h->type != P_PUBREC)) {
+        broken(c->t, "%s was refused %u, which it did not ask for", c->name, h->id);
+        return;
+    }
+    note_at(c->o, f->number)->doubt_at = c->t->n;
+    flight_done(c, f);
+}
+
 static void on_ack(struct client *c, const struct heard *h)
 {
     static const char *const names[] = {"PUBACK", "PUBREC", "PUBREL", "PUBCOMP"};
     bool unknown = h->reason == 0x92 && (h->type == P_PUBREL || h->type == P_PUBCOMP);
     trace(c->t, "%s gets %s %u reason=%u", c->name, names[h->type - P_PUBACK], h->id, h->reason);
+    if (h->reason && !unknown && is_excused(c)) {
+        on_refused(c, h);
+        return;
+    }
     if (h->reason && !unknown) broken(c->t, "%s was refused with reason %u", c->name, h->reason);
     switch (h->type) {
     case P_PUBACK: on_puback(c, h); break;
@@ -201,7 +227,10 @@ static void on_suback(struct client *c, const struct heard *h)
         return;
     }
     struct subscribed *x = c->asked[i].sub;
-    if (h->type == P_SUBACK) {
+    bool refused = h->reason >= 0x80 && is_excused(c);
+    if (refused) {
+        x->dropped_at = x->dropped_at == NEVER ? c->t->n : x->dropped_at; /* or it is the old one */
+    } else if (h->type == P_SUBACK) {
         if (h->reason != x->qos) broken(c->t, "%s was refused a subscription", c->name);
         x->granted_at = c->t->n;
     } else {
@@ -235,7 +264,7 @@ static void on_packet(struct client *c, const struct heard *h)
     case P_PINGRESP: c->pinged = false; break;
     case P_DISCONNECT:
         trace(c->t, "%s gets DISCONNECT reason=%u", c->name, h->reason);
-        broken(c->t, "%s was thrown out with reason %u", c->name, h->reason);
+        if (!is_excused(c)) broken(c->t, "%s was thrown out with reason %u", c->name, h->reason);
         break;
     default: broken(c->t, "%s got packet %u, which only clients send", c->name, h->type);
     }
@@ -251,6 +280,7 @@ void client_hear(struct client *c)
         if (n <= 0) break;
         at += (uint32_t)n;
         if (c->phase != LEAVING) on_packet(c, &h); /* who has left hears nothing */
+        if (c->phase == AWAY) return;              /* it was not let in */
     }
     buf_skip(&c->in, at);
 }

@@ -62,6 +62,7 @@ void cores_choose(struct world *w, const struct world_options *o)
     trace(&w->trace, "%u cores, receive_max=%u window_max=%u out_bytes_max=%u debt=%u read=%u",
           w->cores, bo->receive_max, bo->window_max, no->out_bytes_max, no->debt_bytes_max,
           no->read_bytes);
+    if (o->disk) boot_choose(w);
 }
 
 static void place_make(struct world *w, unsigned i)
@@ -96,6 +97,7 @@ static void place_make(struct world *w, unsigned i)
 void cores_start(struct world *w)
 {
     int err;
+    if (w->sim) boot_open(w);
     w->mesh =
         mesh_new(&(struct mesh_options){.cores = w->cores, .ring_slots = w->ring_slots}, &err);
     ASSERT(w->mesh);
@@ -103,11 +105,14 @@ void cores_start(struct world *w)
     w->handlers[MAIL_HANDOVER] = on_handover;
     for (unsigned i = 0; i < w->cores; i++)
         place_make(w, i);
+    for (unsigned i = 0; i < w->cores && w->sim; i++)
+        boot_core(w, i);
+    if (w->sim) boot_end(w);
     for (unsigned i = 0; i < w->cores; i++) {
         struct place *p = &w->place[i];
         err = net_listen(p->net, &w->listener);
         ASSERT(err == 0);
-        p->bytes_at_rest = pool_bytes_used(p->core.pool);
+        if (w->oracle.crashes == 0) w->bytes_at_rest[i] = pool_bytes_used(p->core.pool);
     }
 }
 
@@ -122,10 +127,15 @@ static void check_pools(struct world *w)
 
 void cores_stop(struct world *w)
 {
+    for (unsigned i = 0; i < w->cores; i++)
+        if (w->place[i].journal) journal_close(w->place[i].journal);
     for (unsigned i = 0; i < w->cores; i++) {
-        net_free(&w->place[i].net);
-        mqtt_core_free(&w->place[i].mqtt);
-        broker_free(&w->place[i].broker);
+        struct place *p = &w->place[i];
+        net_free(&p->net);
+        mqtt_core_free(&p->mqtt);
+        broker_free(&p->broker);
+        journal_free(&p->journal);
+        disk_free(&p->disk);
     }
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned i = 0; i < w->cores; i++) {
@@ -143,6 +153,7 @@ void cores_stop(struct world *w)
         w->pools[i] = NULL;
     }
     mesh_free(&w->mesh);
+    if (w->sim) boot_close(w);
 }
 
 /* ---- running them

@@ -38,12 +38,14 @@ void world_crash(struct world *w)
     trace(&w->trace, "the broker crashes");
     struct sim_disk *after = keep_some(w);
     net_break_all();
+    oracle_crash(&w->oracle);
     for (unsigned i = 0; i < w->clients; i++)
         client_crash(&w->client[i]);
-    oracle_crash(&w->oracle);
     bury_cores(w);
     sim_disk_free(&w->sim);
     w->sim = after;
+    w->oracle.trouble = false;
+    if (w->trace.broken[0]) return;
     for (unsigned i = any_below(DOWN_STEPS_MAX); i > 0; i--)
         client_act(&w->client[any_below(w->clients)], true);
     cores_start(w);

@@ -77,6 +77,7 @@ struct oracle {
     struct seat *seats;
     struct seat *witness;
     uint16_t crashes;
+    bool trouble;   /* the disk fails or is full: the broker may refuse things */
     bool qos0_sure; /* no out-queue is so small that QoS 0 is dropped */
 };
 

@@ -20,13 +20,14 @@ struct wish {
 };
 
 static const char help[] =
-    "usage: sim [--seed N | --seeds FROM-TO] [--cores N] [--steps N] [--crashes N] [--twice] "
-    "[--trace]\n"
+    "usage: sim [--seed N | --seeds FROM-TO] [--cores N] [--steps N] [--disk] [--crashes N] "
+    "[--twice] [--trace]\n"
     "  --seed N         run one seed\n"
     "  --seeds FROM-TO  run all of them, both included (1-20)\n"
     "  --cores N        1 to 16; else the seed decides\n"
     "  --steps N        length of the storm (1500)\n"
-    "  --crashes N      the broker has a disk, and crashes so often (0)\n"
+    "  --disk           the broker has a disk, and a log on it\n"
+    "  --crashes N      the same, and it crashes so often (0)\n"
     "  --twice          run each seed twice: both runs must be the same, event by event\n"
     "  --trace          print every event\n";
 
@@ -82,6 +83,7 @@ static bool take_valued(const char *name, const char *value, struct wish *w)
     if (strcmp(name, "--crashes") == 0) {
         if (!single(value, CRASHES_MAX, &n)) return false;
         w->world.crashes = (unsigned)n;
+        w->world.disk |= n > 0;
         return true;
     }
     if (strcmp(name, "--steps") != 0 || !single(value, UINT_MAX, &n)) return false;
@@ -94,6 +96,8 @@ static bool read_wishes(int argc, char **argv, struct wish *w)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--trace") == 0) {
             w->world.print = true;
+        } else if (strcmp(argv[i], "--disk") == 0) {
+            w->world.disk = true;
         } else if (strcmp(argv[i], "--twice") == 0) {
             w->twice = true;
         } else {
@@ -111,7 +115,8 @@ static bool run_once(const struct world_options *o, uint64_t *hash)
     if (ok) return true;
     printf("seed %" PRIu64 ": %s\nlast events:\n", o->seed, the_world->trace.broken);
     if (!o->print) trace_tail(&the_world->trace, stdout);
-    printf("again with: sim --seed %" PRIu64 " --crashes %u --trace%s\n", o->seed, o->crashes,
+    printf("again with: sim --seed %" PRIu64 "%s --crashes %u --trace%s\n", o->seed,
+           o->disk ? " --disk" : "", o->crashes,
            o->steps == STEPS_USUAL ? "" : " and the same --steps");
     return false;
 }

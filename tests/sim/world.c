@@ -2,6 +2,7 @@
 /* world.c -- the story of a run: calm, storm, calm again, a look at what is owed, farewell. */
 #include "world.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -17,6 +18,7 @@ enum {
     FILLERS = 4 * FILL_AT_ONCE,
     LEAP_NS_MAX = 1500000000,
     WILL_WAIT_S = 10, /* longer than any will's delay */
+    FOLD_STEPS = 2000,
 };
 
 static bool over(const struct world *w)
@@ -140,10 +142,62 @@ static void lull(struct world *w)
                (unsigned long long)(sent - taken));
 }
 
+/* The disk starts to fail, or to be full. */
+static void spoil_disk(struct world *w)
+{
+    static const struct {
+        enum sim_call call;
+        int error;
+        bool is_short;
+    } ways[] = {{SIM_SYNC, EIO, false}, {SIM_WRITE, EIO, false}, {SIM_WRITE, ENOSPC, true}};
+    unsigned way = any_below(ARRAY_LEN(ways) + 1);
+    struct sim_disk *d = w->sim;
+    w->oracle.trouble = true;
+    if (way == ARRAY_LEN(ways)) {
+        d->bytes_max = d->bytes + any_below(200000);
+        trace(&w->trace, "the disk will be full at %llu bytes", (unsigned long long)d->bytes_max);
+        return;
+    }
+    d->fail_call = ways[way].call;
+    d->fail_errno = ways[way].error;
+    d->fail_short = ways[way].is_short;
+    d->fail_all = once_in(2);
+    d->fail_at = 1 + any_below(8);
+    trace(&w->trace, "the disk will fail: way %u%s", way, d->fail_all ? ", for good" : "");
+}
+
+/* All who have a session come back for what is theirs. */
+static void return_all(struct world *w)
+{
+    for (unsigned i = 0; i < w->clients; i++) {
+        struct client *c = &w->client[i];
+        if (c->phase == AWAY && c->have == HAVE_SESSION) client_connect(c, false, true);
+    }
+    world_settle(w);
+}
+
+/* A full disk refuses new things, but all that waits is delivered: to those that come back. */
+static void check_consuming(struct world *w)
+{
+    bool all = true;
+    world_settle(w);
+    if (!over(w)) return_all(w);
+    for (unsigned i = 0; i < w->clients; i++)
+        all &= w->client[i].phase == ONLINE || w->client[i].have == HAVE_NONE;
+    uint64_t queued = cores_count(w, C_queued);
+    if (!over(w) && all && queued)
+        broken(&w->trace, "the disk is full, and %llu messages wait for clients that are there",
+               (unsigned long long)queued);
+    trace(&w->trace, "the disk is full: %s", all ? "all were there" : "some were not let in");
+}
+
 static void storm(struct world *w, unsigned steps)
 {
+    unsigned spoiled = w->may_spoil && once_in(3) ? any_below(steps + 1) : steps;
     machine()->calm = false;
     for (unsigned i = 0; i < steps && !over(w); i++) {
+        if (i == spoiled) spoil_disk(w);
+        if (w->sim && w->sim->nsteps > FOLD_STEPS) sim_disk_fold(w->sim);
         for (unsigned k = 1 + any_below(3); k > 0; k--)
             run_a_core(w);
         client_act(&w->client[any_below(w->clients)], true);
@@ -194,16 +248,6 @@ static void begin(struct world *w)
         add_client(w, ROLE_PLAIN);
     while (members--)
         add_client(w, ROLE_MEMBER);
-}
-
-/* All who have a session come back for what is theirs. */
-static void return_all(struct world *w)
-{
-    for (unsigned i = 0; i < w->clients; i++) {
-        struct client *c = &w->client[i];
-        if (c->phase == AWAY && c->have == HAVE_SESSION) client_connect(c, false, true);
-    }
-    world_settle(w);
 }
 
 static void check_retained(struct world *w)
@@ -270,9 +314,9 @@ static void check_empty(struct world *w)
     for (unsigned i = 0; i < w->cores; i++) {
         const struct place *p = &w->place[i];
         size_t used = pool_bytes_used(p->core.pool);
-        if (used != p->bytes_at_rest)
+        if (used != w->bytes_at_rest[i])
             broken(&w->trace, "when all had gone, core %u used %zu bytes instead of %zu", i, used,
-                   p->bytes_at_rest);
+                   w->bytes_at_rest[i]);
     }
 }
 
@@ -280,9 +324,12 @@ static void tell(struct world *w, const struct world_options *o)
 {
     begin(w);
     for (unsigned i = 0; i < o->crashes && !over(w); i++) {
+        w->may_spoil = true;
         storm(w, any_below(2 * o->steps / (o->crashes + 1) + 1));
+        if (!over(w) && w->sim->bytes_max) check_consuming(w);
         if (!over(w)) world_crash(w);
     }
+    w->may_spoil = false;
     if (!over(w)) storm(w, o->steps / (o->crashes + 1));
     world_settle(w);
     if (!over(w)) wait_s(w, WILL_WAIT_S);
@@ -301,7 +348,7 @@ bool world_run(struct world *w, const struct world_options *o)
     oracle_init(&w->oracle, &w->trace);
     machine_init(o->seed);
     cores_choose(w, o);
-    w->sim = o->crashes ? sim_disk_new() : NULL;
+    w->sim = o->disk ? sim_disk_new() : NULL;
     cores_start(w);
     tell(w, o);
     cores_stop(w);

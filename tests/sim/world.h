@@ -2,7 +2,9 @@
 /* world.h -- one run: real cores, simulated clients, one seed. */
 #pragma once
 
+#include "broker/access/door.h"
 #include "broker/broker.h"
+#include "broker/journal/journal.h"
 #include "client.h"
 #include "core/core.h"
 #include "fiber.h"
@@ -19,7 +21,8 @@ struct world_options {
     unsigned cores; /* 0: by the seed */
     unsigned steps;
     uint32_t expiry_max_s; /* of sessions; 0: the broker's default */
-    unsigned crashes;      /* of the whole broker; 0: it has no disk either */
+    bool disk;             /* the broker has one */
+    unsigned crashes;      /* of the whole broker, if it has a disk */
     bool print;
 };
 
@@ -30,9 +33,9 @@ struct place {
     struct broker *broker;
     struct mqtt_core *mqtt;
     struct fiber *fiber;
-    struct disk *disk;    /* NULL: there is none */
-    uint32_t starved;     /* steps for which it gets no turn */
-    size_t bytes_at_rest; /* of its pool, before anybody came */
+    struct disk *disk; /* NULL: there is none, and no journal */
+    struct journal *journal;
+    uint32_t starved; /* steps for which it gets no turn */
 };
 
 struct world {
@@ -48,6 +51,12 @@ struct world {
     unsigned ring_slots;
     uint64_t seed;        /* of the brokers */
     struct sim_disk *sim; /* NULL: there is none */
+    struct store_dir dir;
+    uint32_t generation, segment_bytes;
+    uint64_t lazy_ns, queue_memory;
+    struct access_door door;
+    bool may_spoil;                  /* the disk may fail: a crash will end it */
+    size_t bytes_at_rest[CORES_MAX]; /* of the pools, before anybody came */
     unsigned cores, clients;
     struct client client[CLIENTS_MAX];
     unsigned fillers; /* topics with something retained that nobody looks at */
@@ -68,6 +77,13 @@ bool cores_run_one(struct world *w, unsigned i); /* false: it sleeps */
 bool cores_asleep(struct world *w);
 uint64_t cores_wake_ns(const struct world *w);
 uint64_t cores_count(const struct world *w, enum counter which);
+
+/* boot.c: the cores' logs, if there is a disk */
+void boot_choose(struct world *w);
+void boot_open(struct world *w);
+void boot_core(struct world *w, unsigned i);
+void boot_end(struct world *w);
+void boot_close(struct world *w);
 
 /* crash.c: all cores' memory is gone, and the disk keeps what it can; then they start again. */
 void world_crash(struct world *w);
