@@ -263,6 +263,7 @@ static bool cores(struct ctl *k)
         {"QUEUED", "counters.queued"},
         {"LONGEST TURN US", "longest_turn_us"},
         {"MEMORY", "pool_bytes"},
+        {"DISK", "counters.bytes_log_disk"},
     };
 
     return show_array(k, "/api/v1/cores", "cores", columns);

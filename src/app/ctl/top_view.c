@@ -25,6 +25,7 @@ static const struct column {
     {"KiB IN/s", KIND_KIB_RATE, 10, "bytes_received"},
     {"KiB OUT/s", KIND_KIB_RATE, 10, "bytes_sent"},
     {"MESH/s", KIND_RATE, 10, "mails_sent"},
+    {"DISK KiB/s", KIND_KIB_RATE, 12, "bytes_log_written"},
     {"QUEUED", KIND_NOW, 8, "queued"},
     {"DROPS/s", KIND_DROPPED, 8, NULL},
 };

@@ -108,7 +108,7 @@ static void on_failed(void *core_modules, const char *why)
 {
     struct core_modules *m = core_modules;
 
-    LOG(&m->core.log, LOG_ERROR, "log_failed", F_STR("reason", why));
+    (void)why; /* the journal has logged it */
     count_set(&m->core.counters, C_log_failed, 1);
     net_drop_held(m->net);
     admin_set_failed(&m->serve->admin, "the log on disk has failed: see the broker's log");

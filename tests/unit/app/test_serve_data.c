@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/client/client.h"
 #include "app/serve/serve.h"
 #include "base/assert.h"
 #include "base/err.h"
@@ -200,6 +201,87 @@ static void a_port_in_use_is_told_before_anything_is_read(void **state)
     stop(first);
 }
 
+/* ---- while it runs ------------------------------------------------------------------------- */
+
+static void open_client(struct client *c, const struct broker_here *b)
+{
+    static char text[SOCK_ADDR_TEXT];
+    struct client_options o = {.host = "127.0.0.1", .version = MQTT_V5, .keep_alive_s = 60};
+
+    sock_addr_text(&b->serve.listener[0].addr, text);
+    o.port = strrchr(text, ':') + 1;
+    if (client_open(c, &o) < 0) fail_msg("%s", c->error);
+}
+
+static int retain_one(struct client *c)
+{
+    struct mqtt_publish_out p = {
+        .topic = BYTES("t"), .payload = BYTES("x"), .qos = 1, .retain = true};
+    return client_publish(c, &p);
+}
+
+/* Every file of the log that is open becomes one that takes nothing. */
+static void break_disk(void)
+{
+    int full = open("/dev/full", O_RDWR | O_CLOEXEC);
+
+    assert_true(full >= 0);
+    for (int fd = 3; fd < 256; fd++) {
+        char link[32], path[256];
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, path, sizeof path - 1);
+        if (n < 4 || memcmp(path + n - 4, ".log", 4) != 0) continue;
+        assert_true(dup2(full, fd) == fd);
+    }
+    close(full);
+}
+
+static uint64_t count_of(const struct broker_here *b, enum counter c)
+{
+    return counter_read(&b->serve.cores[0].core.counters, c);
+}
+
+static void what_is_acknowledged_is_on_disk(void **state)
+{
+    static const char *const engines[] = {"data.engine=auto", "data.engine=threads"};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct broker_here *b = START("cores=1", engines[i]);
+        struct client c;
+        if (b->err) fail_msg("%s", b->error);
+        open_client(&c, b);
+        uint64_t before = count_of(b, C_log_records);
+        assert_int_equal(retain_one(&c), 0);
+        assert_true(count_of(b, C_log_records) > before);
+        assert_true(count_of(b, C_log_commits) > 0);
+        client_close(&c);
+        stop(b);
+    }
+}
+
+static void a_disk_that_fails_acknowledges_nothing_and_is_told(void **state)
+{
+    static const char *const engines[] = {"data.engine=auto", "data.engine=threads"};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct broker_here *b = START("cores=1", engines[i]);
+        struct client c;
+        if (b->err) fail_msg("%s", b->error);
+        open_client(&c, b);
+        break_disk();
+        assert_true(retain_one(&c) != 0);
+        client_close(&c);
+        assert_int_equal(count_of(b, C_log_failed), 1);
+        assert_non_null(atomic_load(&b->serve.admin.failed));
+        assert_true(serve_stop(&b->serve, b->error) == -ERR_STORAGE);
+        assert_non_null(strstr(b->error, data_dir));
+        options_fini(&b->options);
+        free(b);
+    }
+}
+
 /* ---- the place ------------------------------------------------------------------------------ */
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
@@ -238,6 +320,8 @@ int main(void)
         cmocka_unit_test_teardown(what_is_no_data_directory_is_refused, clear),
         cmocka_unit_test_teardown(another_version_is_refused, clear),
         cmocka_unit_test_teardown(damage_is_refused_with_its_place_and_what_to_do, clear),
+        cmocka_unit_test_teardown(what_is_acknowledged_is_on_disk, clear),
+        cmocka_unit_test_teardown(a_disk_that_fails_acknowledges_nothing_and_is_told, clear),
         cmocka_unit_test_teardown(a_port_in_use_is_told_before_anything_is_read, clear),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);
