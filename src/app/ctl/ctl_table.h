@@ -13,7 +13,7 @@ struct ctl_column {
     const char *member; /* "a.b" is the member b of the member a */
 };
 
-enum { CTL_COLUMNS_MAX = 12, CTL_CELL_MAX = 512 };
+enum { CTL_COLUMNS_MAX = 13, CTL_CELL_MAX = 512 };
 
 /* The value as text, shortened to fit: "-" for null and what is not there. */
 void ctl_cell(const json_t *row, const char *member, char out[CTL_CELL_MAX]);
