@@ -167,6 +167,13 @@ void group_member_left(struct session *s)
     }
 }
 
+uint32_t group_restore(struct sub *sub)
+{
+    struct group *g = sub->filter->group;
+    g->kept = true;
+    return g->slot;
+}
+
 /* What leaves session `s` for another member: one hold of the message in memory, whose origin has
  * been told, or a copy of what is on disk, for which the journal waits. NULL: it must stay. */
 static struct message *depart(struct broker *b, struct pending *p, struct session *s,

@@ -18,9 +18,10 @@ struct show {
 
 static uint64_t wall_ms_of(const struct core *c, uint32_t at_s)
 {
-    uint64_t now_ms = c->clock.now_ns / NS_PER_MS, at_ms = (uint64_t)at_s * 1000;
+    int32_t ago_s = (int32_t)(core_now_s(c) - at_s); /* after a restart it may be modulo 2^32 */
+    uint64_t part_ms = c->clock.now_ns / NS_PER_MS % 1000;
 
-    return at_ms < now_ms ? c->clock.wall_ms - (now_ms - at_ms) : c->clock.wall_ms;
+    return ago_s >= 0 ? c->clock.wall_ms - (uint64_t)ago_s * 1000 - part_ms : c->clock.wall_ms;
 }
 
 static bool show_client(void *item, void *arg)

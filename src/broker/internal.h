@@ -20,6 +20,8 @@
 #include "broker/slots.h"
 #include "core/mesh_cores.h"
 
+struct record_session;
+
 enum { SLOTS = 4096 };
 
 /* ---- home: subscriptions ------------------------------------------------------------------ */
@@ -157,6 +159,9 @@ struct broker {
 
 struct session *session_find(const struct broker *b, uint8_t tenant, struct bytes client_id);
 void session_end(struct session *s);
+/* The session that the log has, without a connection since its time or, if it had one, since now;
+ * its subscriptions and entries follow. NULL: no memory. */
+struct session *session_restore(struct broker *b, const struct record_session *r);
 void session_arm(struct session *s); /* not connected: the timer of its will and of its end */
 void session_slot_release(struct session *s); /* frees a dead session that owes no mail any more */
 
@@ -243,6 +248,11 @@ static inline void accept_kept_since(struct broker *b, struct message *m, int st
 uint8_t publish_durability(const struct broker *b, const struct access_door *door,
                            const struct publication *p, bool awaited);
 
+/* Its subscription to a filter, as the client wrote it; NULL: none. */
+struct sub *sub_of(const struct session *s, struct bytes filter);
+/* A subscription that the log has: the owners hear of it, and no answer is waited for. 0, or
+ * -ERR_NOMEM. */
+int sub_restore(struct session *s, const struct sub_request *r);
 void subscribe_forget_session(struct session *s); /* all its subscriptions go */
 void subscribe_forget_batches(
     struct session *s); /* the connection ended: nobody waits for SUBACK */

@@ -230,6 +230,17 @@ int retain_set_logged(struct retain *r, struct message *m, struct journal *j, bo
     return err;
 }
 
+int retain_restore(struct retain *r, struct message *m)
+{
+    const struct retain_limits limits = r->limits;
+    struct retain_node *n = find(r, message_topic(m), m->topic_hash);
+    r->limits = (struct retain_limits){.messages_max = UINT64_MAX, .bytes_max = UINT64_MAX};
+    struct change c = {.m = m}; /* it is written already */
+    int err = n ? replace(r, n, &c) : insert(r, &c);
+    r->limits = limits;
+    return err;
+}
+
 struct message *retain_get(struct retain *r, struct bytes topic, uint64_t topic_hash)
 {
     struct retain_node *n = find(r, topic, topic_hash);

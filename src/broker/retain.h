@@ -79,6 +79,9 @@ int retain_set(struct retain *r, struct message *m);
  * may be NULL. */
 int retain_set_logged(struct retain *r, struct message *m, struct journal *j, bool *written);
 
+/* The same for what a restart has found in the log: it is within no limit, and is kept. */
+int retain_restore(struct retain *r, struct message *m);
+
 /* The retained message of exactly this topic, not expired, or NULL. Borrows. */
 struct message *retain_get(struct retain *r, struct bytes topic, uint64_t topic_hash);
 

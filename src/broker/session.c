@@ -8,10 +8,15 @@
 #include "broker/access/grant.h"
 #include "broker/internal.h"
 #include "broker/journal/journal.h"
+#include "broker/journal/record.h"
 #include "broker/session_ask.h"
 #include "broker/share.h"
 
-enum { SESSION_IDS_MAX = 1 << 24 };
+enum {
+    SESSION_IDS_MAX = 1 << 24,
+    GONE_MAX_S = 1 << 30, /* 34 years */
+    SETTLE_S = 2,         /* from a restart to the first will */
+};
 
 /* ---- the table of sessions ------------------------------------------------------------------ */
 
@@ -141,6 +146,19 @@ static void kick(struct session *s, enum kick why)
     ops->kick(sink, why);
 }
 
+/* Seconds since its connection ended; not yet one: -1. Modulo 2^32, since after a restart of the
+ * machine that may be before the core's clock began. */
+static int32_t gone_for(const struct session *s)
+{
+    return (int32_t)(core_now_s(s->broker->core) - s->gone_s);
+}
+
+static bool is_over(const struct session *s)
+{
+    return !s->ops && s->expiry_s != SESSION_NEVER_EXPIRES &&
+           (int64_t)gone_for(s) >= (int64_t)s->expiry_s;
+}
+
 /* The session that was there, brought to the state in which the new connection
  * finds it; NULL if there is none or it must not be used. */
 static struct session *resume_old(struct session *s, const struct attach *a)
@@ -149,6 +167,7 @@ static struct session *resume_old(struct session *s, const struct attach *a)
     bool was_connected = s->ops != NULL;
     /* Nobody inherits what was meant for somebody else. */
     bool clean = a->clean || !bytes_eq(identity_user(s->identity), identity_user(a->identity));
+    clean |= is_over(s); /* by now, but its timer has not been visited yet */
     if (was_connected) { /* it must go [MQTT-3.1.4-3] */
         count(&s->broker->core->counters, C_takeovers);
         kick(s, KICK_TAKEN_OVER);
@@ -177,9 +196,10 @@ static uint32_t next_due(const struct session *s)
 
 void session_arm(struct session *s)
 {
-    uint32_t due = next_due(s);
+    uint32_t due = next_due(s), now_s = core_now_s(s->broker->core);
     if (due == SESSION_NEVER_EXPIRES) return;
-    uint64_t at = (uint64_t)s->gone_s + due;
+    int64_t left_s = (int64_t)due - gone_for(s);
+    uint64_t at = now_s + (uint64_t)(left_s > 0 ? left_s : 0);
     wheel_arm(&s->broker->core->wheel, &s->timer, at < UINT32_MAX ? (uint32_t)at : UINT32_MAX);
 }
 
@@ -375,14 +395,71 @@ static void session_timer(struct timer *t)
         session_kick(s, KICK_IDENTITY_ENDED);
         return;
     }
-    uint32_t gone_for = core_now_s(s->broker->core) - s->gone_s;
-    bool expired = s->expiry_s != SESSION_NEVER_EXPIRES && gone_for >= s->expiry_s;
+    bool expired = is_over(s);
     /* Whichever comes first, the delay or the session's end [MQTT-3.1.3-9]. */
-    if (expired || gone_for >= s->will_delay_s) send_will(s);
+    if (expired || (int64_t)gone_for(s) >= (int64_t)s->will_delay_s) send_will(s);
     if (!expired) {
         wait_alone(s);
         return;
     }
     count(&s->broker->core->counters, C_sessions_expired);
     session_end(s);
+}
+
+/* ---- after a restart ---------------------------------------------------------------------------
+ */
+
+/* Core seconds of a moment in the past, modulo 2^32; one that lies ahead is now. */
+static uint32_t core_s_of(const struct core *c, uint64_t wall_ms)
+{
+    uint64_t now_ms = c->clock.wall_ms;
+    uint64_t ago_s = wall_ms && wall_ms < now_ms ? (now_ms - wall_ms) / 1000 : 0;
+    return core_now_s(c) - (uint32_t)(ago_s < GONE_MAX_S ? ago_s : GONE_MAX_S);
+}
+
+/* It lives from its sending on: what is written is how long. */
+static int restore_will(struct session *s, const struct record_session *r)
+{
+    struct core *c = s->broker->core;
+    struct record_message will = r->will;
+    if (!r->has_will) return 0;
+    if (will.expires_ms) will.expires_ms += c->clock.wall_ms;
+    s->will = journal_message(s->broker, &will);
+    if (!s->will) return -ERR_NOMEM;
+    s->will->origin_session = s->id;
+    s->will_delay_s = r->will_delay_s;
+    s->will_made_s = core_now_s(c);
+    s->will_written = true;
+    return 0;
+}
+
+static int restore_user(struct session *s, const struct record_session *r)
+{
+    static const uint8_t nowhere[16];
+    if (!r->named) return 0;
+    s->identity = identity_new(NULL, nowhere, r->user);
+    return s->identity ? 0 : -ERR_NOMEM;
+}
+
+struct session *session_restore(struct broker *b, const struct record_session *r)
+{
+    const struct attach a = {.client_id = r->client_id, .tenant = r->tenant};
+    uint64_t hash = hash_pair(name_hash(b->seed, r->client_id), r->tenant);
+    struct session *s = session_make(b, &a, hash);
+    if (!s) return NULL;
+    s->restored = true;
+    s->durability = r->durability;
+    s->serial = r->serial;
+    s->expiry_s = r->expiry_s;
+    s->gone_s = core_s_of(b->core, r->gone_ms);
+    if (restore_user(s, r) < 0 || restore_will(s, r) < 0) {
+        session_end(s);
+        return NULL;
+    }
+    s->sid = r->sid;
+    /* Not before all cores know who subscribes to what: a will must reach them. */
+    session_arm(s);
+    if (timer_armed(&s->timer) && s->timer.due_s < core_now_s(b->core) + SETTLE_S)
+        wheel_arm(&b->core->wheel, &s->timer, core_now_s(b->core) + SETTLE_S);
+    return s;
 }

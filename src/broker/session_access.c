@@ -60,7 +60,7 @@ unsigned access_step(struct broker *b, unsigned budget)
     if (LIKELY(!b->revisit)) return 0;
     for (; b->revisit < b->session_ids.cap && visited < budget; b->revisit++, visited++) {
         struct session *s = slots_find(&b->session_ids, b->revisit);
-        if (s && !s->dead) revisit(s);
+        if (s && !s->dead && !s->restored) revisit(s); /* that one when its client comes */
     }
     if (b->revisit >= b->session_ids.cap)
         b->revisit = 0;

@@ -76,6 +76,8 @@ void group_fill_mail(const struct local_filter *f, struct interest_mail *im);
 /* A session with shared subscriptions is connected again, or no longer. */
 void group_member_back(struct session *s);
 void group_member_left(struct session *s);
+/* A member that is offline has messages of its group, from before a restart. The group's slot. */
+uint32_t group_restore(struct sub *sub);
 /* Finds another place for a message that a member had and has not confirmed. False: it stays where
  * it is (the group is gone, memory ran out, the message is on disk only). Borrows; takes
  * p->stored. */

@@ -62,6 +62,12 @@ static struct sub *sub_find(const struct local_filter *f, const struct session *
     return NULL;
 }
 
+struct sub *sub_of(const struct session *s, struct bytes filter)
+{
+    struct local_filter *f = filter_find(s->broker, filter, share_filter_at(filter) > 0);
+    return f ? sub_find(f, s) : NULL;
+}
+
 static struct sub *sub_make(struct session *s, struct local_filter *f)
 {
     struct sub *x = calloc(1, sizeof *x);
@@ -138,18 +144,23 @@ unsigned owners_of(const struct broker *b, const struct local_filter *f, unsigne
     return f->entry.wildcard ? b->core->cores : 1;
 }
 
-static void tell_gone(struct broker *b, const struct local_filter *f)
+/* Tells them that there are subscriptions to the filter, or none any more. -ERR_NOMEM. */
+static int tell(struct broker *b, const struct local_filter *f, bool gone)
 {
     unsigned first, n = owners_of(b, f, &first);
     for (unsigned i = 0; i < n; i++) {
         struct interest_mail *im = interest_mail_new(b, f);
-        if (!im) { /* the owner keeps sending what is then dropped here */
-            LOG(&b->core->log, LOG_WARN, "interest_kept", F_STR("reason", err_text(ERR_NOMEM)));
-            return;
-        }
-        im->gone = true;
+        if (!im) return -ERR_NOMEM;
+        im->gone = gone;
         interest_mail_send(b, first + i, im);
     }
+    return 0;
+}
+
+static void tell_gone(struct broker *b, const struct local_filter *f)
+{
+    if (tell(b, f, true) < 0) /* the owner keeps sending what is then dropped here */
+        LOG(&b->core->log, LOG_WARN, "interest_kept", F_STR("reason", err_text(ERR_NOMEM)));
 }
 
 /* ---- the verbs ------------------------------------------------------------------------------ */
@@ -242,6 +253,15 @@ int broker_subscribe(struct session *s, const struct sub_request *r, struct sub_
     return err;
 }
 
+int sub_restore(struct session *s, const struct sub_request *r)
+{
+    struct sub *sub = subscribe_new(s, r, share_filter_at(r->filter));
+    if (!sub) return -ERR_NOMEM;
+    set_options(sub, r);
+    if (sub->filter->group) group_join(sub);
+    return sub->filter->nsubs == 1 ? tell(s->broker, sub->filter, false) : 0;
+}
+
 void sub_drop(struct sub *sub)
 {
     struct broker *b = sub->session->broker;
@@ -266,8 +286,7 @@ void sub_end(struct sub *sub)
 
 int broker_unsubscribe(struct session *s, struct bytes filter)
 {
-    struct local_filter *f = filter_find(s->broker, filter, share_filter_at(filter) > 0);
-    struct sub *sub = f ? sub_find(f, s) : NULL;
+    struct sub *sub = sub_of(s, filter);
     if (!sub) return -ERR_ABSENT; /* [MQTT-3.10.4-5] */
     sub_end(sub);
     return 0;

@@ -11,8 +11,8 @@
 /* The wall clock at a moment of the core's own, in whole seconds of it. */
 static uint64_t wall_ms_at(const struct core *c, uint32_t then_s)
 {
-    int64_t ago_s = (int64_t)core_now_s(c) - (int64_t)then_s;
-    int64_t ms = (int64_t)c->clock.wall_ms - ago_s * 1000;
+    int32_t ago_s = (int32_t)(core_now_s(c) - then_s); /* after a restart it may be modulo 2^32 */
+    int64_t ms = (int64_t)c->clock.wall_ms - ago_s * INT64_C(1000);
     return ms > 0 ? (uint64_t)ms : 1;
 }
 
@@ -37,10 +37,9 @@ void journal_session_record(const struct session *s, struct record_session *r)
     };
     if (!s->will) return;
     r->will = journal_message_record(b, s->will);
-    /* It lives from its sending on: all of its time is left (3.1.3.2.4). */
+    /* It lives from its sending on: what is written is how long (3.1.3.2.4). */
     if (s->will->flags & MESSAGE_EXPIRES)
-        r->will.expires_ms =
-            b->core->clock.wall_ms + 1000ull * (s->will->expires_s - s->will_made_s);
+        r->will.expires_ms = 1000ull * (s->will->expires_s - s->will_made_s);
 }
 
 static int put_session(struct session *s, uint8_t flags)

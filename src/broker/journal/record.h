@@ -38,7 +38,7 @@ enum {
 struct record_message {
     uint8_t qos;
     bool retain;
-    uint64_t expires_ms;     /* wall clock; 0: never */
+    uint64_t expires_ms;     /* wall clock; of a will: how long it lives; 0: never */
     uint64_t origin, serial; /* of a QoS 2 publish by a durable session; serial 0: none */
     uint16_t low_water;      /* serial - low_water: the lowest that is not released */
     struct bytes topic, props, payload;
