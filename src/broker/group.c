@@ -196,12 +196,20 @@ static struct message *depart(struct broker *b, struct pending *p, struct sessio
     return m;
 }
 
+/* After a restart an owner has not said its number yet: it does when it recalls. */
+static bool has_way(const struct broker *b, struct group *g, const struct pending *p)
+{
+    if (g->online || !p->m || g->number[broker_owner(b, p->m->topic_hash)]) return true;
+    g->kept = true;
+    return false;
+}
+
 /* First here, then by way of the topic's owner, which it came from. */
 bool group_give_back(struct broker *b, uint32_t slot, struct pending *p, struct session *s)
 {
     struct group *g = group_find(b, slot);
     unsigned told;
-    struct message *m = g ? depart(b, p, s, &told) : NULL;
+    struct message *m = g && has_way(b, g, p) ? depart(b, p, s, &told) : NULL;
     if (!m) return false;
     unsigned owner = broker_owner(b, m->topic_hash);
     struct arrival a = {
@@ -324,6 +332,7 @@ void group_deliver(struct broker *b, const struct arrival *a)
 {
     struct group *g = group_find(b, a->group);
     if (!a->m) {
+        if (g) g->number[a->from] = share_number_of(a->tag);
         if (g) recall(g);
         return;
     }
@@ -355,6 +364,7 @@ void share_on_mail(void *ctx, unsigned from, const struct mail *m)
 /* Keeps its place among the arrivals: what came to be kept before it is recalled too. */
 void share_on_recall(void *ctx, unsigned from, const struct mail *m)
 {
-    struct arrival a = {.from = (uint16_t)from, .group = m->b};
+    struct arrival a = {
+        .from = (uint16_t)from, .group = m->b, .tag = (uint32_t)m->flags << 16 | m->a};
     deliver_arrived_shared(ctx, &a);
 }

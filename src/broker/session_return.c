@@ -63,7 +63,7 @@ void session_leave_group(struct session *s, uint32_t group)
         struct pending *p = ring_at(&s->flight, i);
         if (!is_of(p, group) || !p->m) continue;
         p->group = group_number(s->broker, group, p->m);
-        p->former = true;
+        p->former = p->group != 0; /* else it has no way back, and stays here */
     }
 }
 

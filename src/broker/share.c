@@ -88,9 +88,13 @@ static uint64_t online_of(const struct share *s)
 }
 
 /* Mail, so that it comes behind what was sent there to be kept. */
-static void recall(struct broker *b, const struct member_core *m)
+static void recall(struct broker *b, const struct share *s, const struct member_core *m)
 {
-    struct mail mail = {.kind = MAIL_SHARED_RECALL, .b = m->group};
+    uint32_t tag = share_tag(s->number, 0);
+    struct mail mail = {.kind = MAIL_SHARED_RECALL,
+                        .flags = (uint8_t)(tag >> 16),
+                        .a = (uint16_t)tag,
+                        .b = m->group};
     if (m->core == b->core->id)
         share_on_recall(b, m->core, &mail);
     else
@@ -113,8 +117,8 @@ int share_gain(struct broker *b, struct share *s, const struct interest_mail *im
     *m = (struct member_core){.core = im->home, .online = im->online, .group = im->group};
     bool any = online_of(s) > 0;
     for (uint32_t k = 0; k < s->n && any && !any_before; k++)
-        if (s->at[k].online == 0) recall(b, &s->at[k]);
-    if (left && any) recall(b, m);
+        if (s->at[k].online == 0) recall(b, s, &s->at[k]);
+    if (left && any) recall(b, s, m);
     return 0;
 }
 
