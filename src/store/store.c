@@ -230,7 +230,8 @@ unsigned store_commit(struct store *s)
 uint64_t store_due_ns(const struct store *s)
 {
     const struct batch *b = s->filling;
-    if (!b || s->state != STORE_OPEN) return UINT64_MAX;
+    if (!b || s->committing || s->state != STORE_OPEN)
+        return UINT64_MAX; /* its end wakes the core */
     return b->urgent ? 0 : b->begun_ns + s->o.lazy_ns;
 }
 

@@ -164,8 +164,8 @@ unsigned store_commit(struct store *s);
 unsigned store_poll(struct store *s);
 int store_fd(const struct store *s);
 
-/* When a commit will be due that nothing else will wake the core for: STORE_LAZY. UINT64_MAX: none.
- */
+/* When a commit will be due that nothing else will wake the core for: STORE_LAZY. UINT64_MAX: none,
+ * or one is under way, whose end comes first. */
 uint64_t store_due_ns(const struct store *s);
 
 /* Commits all there is, and waits for it: at start-up, and at the end. -ERR_STORAGE. Blocks. */

@@ -92,6 +92,22 @@ static void what_comes_while_one_is_under_way_goes_with_the_next(void **state)
     assert_int_equal(store_stats(r->store).commits, 2);
 }
 
+static void while_a_commit_is_under_way_nothing_is_due(void **state)
+{
+    struct rig *r = *state;
+
+    rig_put(r, 1, 10, 0, NULL);
+    assert_int_equal(store_due_ns(r->store), 0);
+    store_commit(r->store);
+    assert_true(store_due_ns(r->store) == UINT64_MAX);
+    rig_put(r, 2, 10, 0, NULL); /* may not go before its end, which wakes the core */
+    assert_true(store_due_ns(r->store) == UINT64_MAX);
+    store_poll(r->store);
+    assert_int_equal(store_due_ns(r->store), 0);
+    rig_settle(r);
+    assert_true(store_due_ns(r->store) == UINT64_MAX);
+}
+
 static void who_has_nothing_to_wait_for_is_called_at_once(void **state)
 {
     struct rig *r = *state;
@@ -391,6 +407,7 @@ int main(void)
         TEST(nothing_is_durable_before_the_disk_has_answered),
         TEST(one_turn_is_one_write_and_one_sync),
         TEST(what_comes_while_one_is_under_way_goes_with_the_next),
+        TEST(while_a_commit_is_under_way_nothing_is_due),
         TEST(who_has_nothing_to_wait_for_is_called_at_once),
         TEST(lazy_records_wait_for_their_time_or_for_company),
         TEST(a_failed_commit_ends_it),
