@@ -12,6 +12,7 @@
 
 #include "broker/internal.h"
 #include "broker/journal/journal.h"
+#include "broker/received.h"
 
 enum { AWAIT_FIRST = 8, AWAIT_MAX = 65536 };
 
@@ -60,8 +61,9 @@ static void tell_settled(struct session *s)
         s->await_head++;
         uint16_t told = first.muted ? 0 : first.packet_id;
         if (!told || !s->ops)
-            if (first.status < 0 && first.qos == 2)
-                session_release(s, first.packet_id); /* when it is sent again, it is new */
+            if (first.status < 0 && first.qos == 2) session_unreceive(s, first.packet_id);
+        if (UNLIKELY(s->received) && first.qos == 2 && first.status == 0)
+            received_accepted(s, first.packet_id);
         if (s->ops) s->ops->accepted(s, told, first.qos, first.status);
     }
 }

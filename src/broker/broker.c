@@ -7,8 +7,10 @@
 #include "broker/access/door.h"
 #include "broker/access/hook_cache.h"
 #include "broker/errand.h"
+#include "broker/held.h"
 #include "broker/internal.h"
 #include "broker/journal/durability.h"
+#include "broker/received.h"
 #include "broker/share.h"
 
 static struct retain_limits retain_limits_of(const struct broker_options *o)
@@ -189,7 +191,7 @@ static struct routed publish_to_owner(struct broker *b, struct message *m, struc
 }
 
 /* The refusal waits for its turn among the acceptances: answers leave in order. */
-static int refuse(struct session *from, uint16_t packet_id, uint8_t qos, int why)
+int broker_refuse(struct session *from, uint16_t packet_id, uint8_t qos, int why)
 {
     if (qos == 0) return why;
     int number = accept_await(from, packet_id, qos);
@@ -207,16 +209,22 @@ static bool no_room_for(const struct broker *b, const struct publication *p)
 static int refuse_for_memory(struct session *from, uint16_t packet_id, uint8_t qos)
 {
     count(&from->broker->core->counters, qos ? C_limited_memory : C_dropped_memory);
-    return refuse(from, packet_id, qos, -ERR_FULL);
+    return broker_refuse(from, packet_id, qos, -ERR_FULL);
 }
 
-static struct message *message_of(const struct session *from, const struct publication *p)
+/* `*fresh`: its packet id has only just gone to the log. */
+static struct message *message_of(const struct session *from, const struct publication *p,
+                                  uint16_t packet_id, bool *fresh)
 {
     struct broker *b = from->broker;
+    *fresh = false;
     if (LIKELY(!b->journal)) return message_new(b->core, p, from->id);
     struct publication mine = *p;
+    enum received_state state = RECEIVED_UNKNOWN;
+    if (p->qos == 2) state = received_name(from, packet_id, &mine.logged);
     mine.durability = publish_durability(b, from->door, p, p->qos > 0);
-    mine.in_doubt &= mine.durability > DURABILITY_MEMORY;
+    mine.in_doubt = state == RECEIVED_IN_DOUBT && mine.durability > DURABILITY_MEMORY;
+    *fresh = state == RECEIVED_FRESH;
     return message_new(b->core, &mine, from->id);
 }
 
@@ -234,29 +242,56 @@ static void accept_routed(struct session *from, struct mail ask, struct routed r
     accept_settle(from, ask.a, r);
 }
 
+/* To its owner, and what the owner says to the session. Takes the use of `m`. */
+static void publish_for(struct session *from, struct message *m, uint16_t number, uint32_t account,
+                        uint32_t *mailed)
+{
+    struct broker *b = from->broker;
+    if (m->qos == 0) {
+        publish_to_owner(b, m, (struct mail){0}, account, mailed);
+        return;
+    }
+    struct mail ask = {.a = number, .b = from->id};
+    from->await_mail++;
+    accept_routed(from, ask, publish_to_owner(b, m, ask, account, mailed));
+}
+
+void publish_now(struct session *from, struct message *m, uint16_t number)
+{
+    uint32_t mailed = 0;
+    publish_for(from, m, number, 0, &mailed);
+}
+
+/* The number of its awaited acceptance, or an error. */
+static int await(struct session *from, struct message *m, uint16_t packet_id)
+{
+    int number = m->qos ? accept_await(from, packet_id, m->qos) : 0;
+    if (number >= 0 && m->flags & MESSAGE_LOGGED) message_logged(m)->number = (uint16_t)number;
+    return number;
+}
+
 int broker_publish(struct session *from, const struct publication *p, uint16_t packet_id,
                    uint32_t account, uint32_t *mailed)
 {
     struct broker *b = from->broker;
+    bool fresh;
     if (UNLIKELY(!session_may_publish(from, p->topic)))
-        return refuse(from, packet_id, p->qos, -ERR_DENIED);
+        return broker_refuse(from, packet_id, p->qos, -ERR_DENIED);
     if (no_room_for(b, p)) return refuse_for_memory(from, packet_id, p->qos);
-    struct message *m = message_of(from, p);
+    struct message *m = message_of(from, p, packet_id, &fresh);
     if (!m) return -ERR_NOMEM;
 
-    if (p->qos == 0) {
-        publish_to_owner(b, m, (struct mail){0}, account, mailed);
-        return 0;
-    }
-    int number = accept_await(from, packet_id, p->qos);
+    bool held = UNLIKELY(held_must_wait(from, fresh));
+    int err = held ? held_reserve(from) : 0;
+    int number = err < 0 ? err : await(from, m, packet_id);
     if (number < 0) {
         message_unref(b->core, m);
         return number;
     }
-    if (UNLIKELY(m->flags & MESSAGE_LOGGED)) message_logged(m)->number = (uint16_t)number;
-    struct mail ask = {.a = (uint16_t)number, .b = from->id};
-    from->await_mail++;
-    accept_routed(from, ask, publish_to_owner(b, m, ask, account, mailed));
+    if (held)
+        held_add(from, (struct held_publish){.m = m, .number = (uint16_t)number, .waits = fresh});
+    else
+        publish_for(from, m, (uint16_t)number, account, mailed);
     return 0;
 }
 

@@ -106,6 +106,10 @@ const struct broker_options *broker_options(const struct broker *b);
 int broker_publish(struct session *from, const struct publication *p, uint16_t packet_id,
                    uint32_t account, uint32_t *mailed);
 
+/* Refuses a publish, as broker_publish does: ops->accepted tells when it is its turn. What could
+ * not be done about a QoS 2 id. */
+int broker_refuse(struct session *from, uint16_t packet_id, uint8_t qos, int why);
+
 /* Publishes for nobody (wills, the broker itself): takes the caller's use of `m`. */
 void broker_publish_message(struct broker *b, struct message *m);
 

@@ -244,6 +244,10 @@ static inline void accept_kept_since(struct broker *b, struct message *m, int st
     if (UNLIKELY(message_is_awaited(m))) accept_say_kept(b, m, status, accept_log_tail(b) != mark);
 }
 
+/* Publishes what broker_publish() has held back; takes the session's use. */
+void publish_now(struct session *from, struct message *m, uint16_t number);
+mail_fn held_on_mail;
+
 /* The durability of a publish: enum durability. `awaited`: by the publisher, who can be told. */
 uint8_t publish_durability(const struct broker *b, const struct access_door *door,
                            const struct publication *p, bool awaited);

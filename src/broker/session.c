@@ -6,6 +6,7 @@
 
 #include "broker/access/door.h"
 #include "broker/access/grant.h"
+#include "broker/held.h"
 #include "broker/internal.h"
 #include "broker/journal/journal.h"
 #include "broker/journal/record.h"
@@ -95,6 +96,7 @@ void session_end(struct session *s)
     wheel_cancel(&b->core->wheel, &s->timer);
     drop_will(s);
     session_ask_over(s);
+    held_flush(s);
     subscribe_forget_batches(s);
     session_give_back(s, 0);
     if (s->sid) journal_session_end(s); /* its entries go with it */

@@ -22,6 +22,8 @@
 struct allowance;
 struct broker;
 struct grant;
+struct held_publish;
+struct received;
 struct session;
 struct sub;
 
@@ -147,8 +149,9 @@ struct session {
     uint32_t await_mail; /* how many the owners still owe: the slot may not be reused before */
     uint32_t await_kept; /* how many cores still owe KEPT, as far as owners have said (modulo 2^32
                             while some owe mail): the slot waits for them, too */
-    uint64_t *received;  /* bitmap of packet ids received at QoS 2, not released; NULL: none */
-    uint32_t nreceived;
+    struct received *received; /* packet ids received at QoS 2, not released; NULL: none */
+    struct held_publish *held; /* ring of publishes that wait for the log, oldest first */
+    uint32_t held_head, held_tail, held_mask;
 
     uint64_t sid;       /* its number in the core's log; 0: it is not durable */
     uint64_t seq;       /* of its last entry there */
@@ -204,6 +207,12 @@ static inline struct bytes session_client_id(const struct session *s)
     return bytes_of(s->client_id, s->client_id_len);
 }
 
+/* How many of its publishes wait until the log has a packet id. */
+static inline uint32_t session_held(const struct session *s)
+{
+    return s->held_tail - s->held_head;
+}
+
 /* ---- the client's connection comes and goes ------------------------------------------- */
 
 struct attach {
@@ -257,14 +266,18 @@ void session_pump(struct session *s);
 
 /* ---- packets of the client ------------------------------------------------------------- */
 
-/* PUBLISH at QoS 2: 0 it is new; -ERR_EXISTS it came before and was not released
- * [MQTT-4.3.3-10]; -ERR_NOMEM. */
+/* PUBLISH at QoS 2: 0 it is new, or came before a restart and is to be published again;
+ * -ERR_EXISTS it came before and was not released [MQTT-4.3.3-10]; -ERR_NOMEM; -ERR_FULL,
+ * -ERR_STORAGE: the log does not take it (broker_refuse). */
 int session_receive(struct session *s, uint16_t packet_id);
 /* A repeated PUBLISH at QoS 2: was it accepted already? (Then it is answered at once.) If not, the
  * acceptance will be told to this connection. */
 bool session_accepted(struct session *s, uint16_t packet_id);
-/* PUBREL: 0, or -ERR_ABSENT. Also after a refused PUBLISH. */
+/* PUBREL: 0, or -ERR_ABSENT. Also after a PUBLISH that was refused, if the client is told. What it
+ * is sent from now on waits until the log knows. */
 int session_release(struct session *s, uint16_t packet_id);
+/* After a refused PUBLISH, if it is not: it will send it again. */
+void session_unreceive(struct session *s, uint16_t packet_id);
 
 /* PUBACK, PUBREC, PUBCOMP: 0, or -ERR_ABSENT for an id that is not in that state.
  * session_on_pubrec with an error reason frees the id. */

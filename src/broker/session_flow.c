@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "broker/flow.h"
+#include "broker/received.h"
 
 enum { PUMP_MAX = 256 /* deliveries to one session per turn */ };
 
@@ -255,10 +256,7 @@ void session_lost_sink(struct session *s)
     session_give_back_former(s);
     group_member_left(s);
     if (s->flight.head == s->flight.tail) ring_free(&s->flight);
-    if (!s->nreceived) {
-        free(s->received);
-        s->received = NULL;
-    }
+    received_rest(s);
 }
 
 /* The end of the session is in the log, and stands for that of its entries. */
@@ -288,6 +286,5 @@ void session_drop_flow(struct session *s)
     session_unmark_ready(s);
     free(s->await);
     s->await = NULL;
-    free(s->received);
-    s->received = NULL;
+    received_free(s);
 }

@@ -83,6 +83,7 @@ struct snapshot_cursor {
     uint64_t seq;   /* of the last entry of its queue that was put */
     uint32_t at;    /* where to go on in its queue, or its window */
     bool in_flight; /* its window */
+    uint32_t id;    /* the next packet id that its client may have used at QoS 2 */
 };
 
 struct journal {

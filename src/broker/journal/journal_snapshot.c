@@ -14,6 +14,7 @@
 
 #include "broker/journal/journal_internal.h"
 #include "broker/pendings.h"
+#include "broker/received.h"
 #include "broker/retain_node.h"
 #include "store/bytes64.h"
 
@@ -121,6 +122,23 @@ static bool put_messages(struct putting *p, const struct session *s)
     return put_window(p, s);
 }
 
+/* Packet ids of its client. */
+static bool put_received(struct putting *p, const struct session *s)
+{
+    struct snapshot_cursor *c = &p->j->snapshot;
+    struct received_fact f;
+    struct record_buf b;
+    while (received_next(s, c->id, &f)) {
+        c->id = f.packet_id + 1u;
+        record_put_received(&b, &(struct record_received){.sid = s->sid,
+                                                          .packet_id = f.packet_id,
+                                                          .serial = f.serial,
+                                                          .accepted = f.accepted});
+        if (!put(p, &b)) return false;
+    }
+    return true;
+}
+
 static bool put_all_of(struct putting *p, const struct session *s)
 {
     struct snapshot_cursor *c = &p->j->snapshot;
@@ -129,9 +147,10 @@ static bool put_all_of(struct putting *p, const struct session *s)
         c->seq = 0;
         c->at = s->queue.head;
         c->in_flight = false;
+        c->id = 0;
         if (!put_session(p, s)) return false;
     }
-    if (!put_messages(p, s)) return false;
+    if (!put_messages(p, s) || !put_received(p, s)) return false;
     c->sid = 0;
     return true;
 }

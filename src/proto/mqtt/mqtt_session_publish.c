@@ -28,7 +28,9 @@ static int take_props(struct mqtt *m, const struct mqtt_publish *p, struct publi
 
 static bool is_full(const struct mqtt *m)
 {
-    return m->session->await_tail - m->session->await_head >= m->core->receive_max;
+    const struct session *s = m->session;
+    return s->await_tail - s->await_head >= m->core->receive_max ||
+           session_held(s) >= m->core->receive_max;
 }
 
 void mqtt_hold_if_full(struct mqtt *m)
@@ -44,6 +46,7 @@ static unsigned refusal(int status)
     case ERR_NOMEM: return MQTT_RC_QUOTA_EXCEEDED;
     case ERR_DENIED: return MQTT_RC_NOT_AUTHORIZED;
     case ERR_INVALID: return MQTT_RC_TOPIC_NAME_INVALID;
+    case ERR_STORAGE: return MQTT_RC_IMPLEMENTATION_SPECIFIC_ERROR;
     default: return MQTT_RC_UNSPECIFIED_ERROR;
     }
 }
@@ -71,11 +74,12 @@ static void refused(struct mqtt *m, uint16_t packet_id, uint8_t qos, int status)
         taken(m, packet_id, qos);
         return;
     }
-    if (qos == 2) session_release(m->session, packet_id); /* [MQTT-4.3.3-9] */
     if (!v5) {
+        if (qos == 2) session_unreceive(m->session, packet_id);
         mqtt_drop(m, refusal(status));
         return;
     }
+    if (qos == 2) session_release(m->session, packet_id); /* [MQTT-4.3.3-9] */
     if (m->unacked) m->unacked--;
     mqtt_ack(m, qos == 2 ? MQTT_PUBREC : MQTT_PUBACK, packet_id, refusal(status));
 }
@@ -113,13 +117,16 @@ static int publish(struct mqtt *m, const struct publication *pub, uint16_t packe
 }
 
 /* In 5.0 a client that sends more than we announced breaks a rule; one of 3.x is not
- * read for a while instead. */
-static int publish_counted(struct mqtt *m, const struct publication *pub, uint16_t packet_id)
+ * read for a while instead. `refused`: what the broker has said already. */
+static int publish_counted(struct mqtt *m, const struct publication *pub, uint16_t packet_id,
+                           int refused)
 {
     if (mqtt_is_v5(m) && m->unacked >= m->core->receive_max)
         return MQTT_RC_RECEIVE_MAXIMUM_EXCEEDED; /* [MQTT-3.3.4-7] */
     if (m->unacked < UINT16_MAX) m->unacked++;
-    if (publish(m, pub, packet_id) < 0) return MQTT_RC_QUOTA_EXCEEDED;
+    int err = refused ? broker_refuse(m->session, packet_id, pub->qos, refused)
+                      : publish(m, pub, packet_id);
+    if (err < 0) return MQTT_RC_QUOTA_EXCEEDED;
     mqtt_hold_if_full(m);
     return 0;
 }
@@ -132,9 +139,9 @@ static int publish_qos2(struct mqtt *m, const struct publication *pub, uint16_t 
         if (session_accepted(m->session, packet_id)) mqtt_ack(m, MQTT_PUBREC, packet_id, 0);
         return 0;
     }
-    if (err < 0) return MQTT_RC_QUOTA_EXCEEDED;
-    int bad = publish_counted(m, pub, packet_id);
-    if (bad) session_release(m->session, packet_id); /* when it is sent again, it is new */
+    if (err == -ERR_NOMEM) return MQTT_RC_QUOTA_EXCEEDED;
+    int bad = publish_counted(m, pub, packet_id, err);
+    if (bad && !err) session_unreceive(m->session, packet_id);
     return bad;
 }
 
@@ -166,7 +173,8 @@ int mqtt_on_publish(struct mqtt *m, const struct mqtt_frame *f)
     count(&core->core->counters, C_messages_received);
 
     if (p.qos == 2) return publish_qos2(m, &pub, p.packet_id);
-    if (p.qos == 1) return publish_counted(m, &pub, p.packet_id);
+    if (p.qos == 1) return publish_counted(m, &pub, p.packet_id, 0);
     publish(m, &pub, 0); /* without memory, or leave, it is lost [MQTT-4.3.1-1] */
+    if (UNLIKELY(session_held(m->session))) mqtt_hold_if_full(m);
     return 0;
 }

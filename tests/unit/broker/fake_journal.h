@@ -40,6 +40,7 @@ static inline struct fake *fake_new(struct cluster *k)
         f[i] = (struct fake){.b = k->broker[i], .tail = 1, .durable = 1};
         k->broker[i]->journal = (struct journal *)&f[i];
         k->broker[i]->options.durability = DURABILITY_COMMIT;
+        k->core[i].durable = f[i].durable;
     }
     return f;
 }
@@ -67,6 +68,7 @@ static inline unsigned fake_commit(struct fake *f)
 {
     unsigned told = 0;
     f->durable = f->failed ? f->durable : f->tail;
+    f->b->core->durable = f->failed ? UINT64_MAX : f->durable;
     for (; f->head != f->end && (f->failed || f->notice[f->head].pos <= f->durable); told++) {
         struct mail m = f->notice[f->head].mail;
         unsigned to = f->notice[f->head].to;
