@@ -142,7 +142,7 @@ void interest_change(struct broker *b, struct interest_mail *im)
         interest_lost(b, im);
         return;
     }
-    struct interest *i = interest_at(b, im, im->asking != NULL);
+    struct interest *i = interest_at(b, im, im->asking || im->restored);
     int changed = -ERR_NOMEM;
     if (i) changed = i->share ? share_gain(b, i->share, im) : add_core(i, im->home);
     if (changed > 0) b->interest.generation++; /* cached routes lack the new core */

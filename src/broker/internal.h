@@ -77,6 +77,7 @@ struct interest_mail {
     uint16_t home;
     bool gone; /* the home core has no subscription to this filter any more */
     bool want_retained;
+    bool restored; /* it was in the log: new, though nobody asks */
     bool shared;
     uint16_t online;              /* of a share group: members that are online */
     uint32_t group;               /* the group's slot at home */

@@ -152,6 +152,7 @@ static int tell(struct broker *b, const struct local_filter *f, bool gone)
         struct interest_mail *im = interest_mail_new(b, f);
         if (!im) return -ERR_NOMEM;
         im->gone = gone;
+        im->restored = !gone;
         interest_mail_send(b, first + i, im);
     }
     return 0;
