@@ -18,7 +18,7 @@ MESSAGES = {"pinion, commit": 1000000, "mosquitto": 1000000, "nats": 200000}
 QUICK = 0.1
 FILL_S = 120
 HEAD = ["", "ended by", "waiting", "filled/s", "RSS MiB", "files MiB", "stop s", "start s",
-        "start s per million", "RSS MiB after", "peak MiB", "taken back/s", "lost", "twice"]
+        "s per million", "CPU s of that", "RSS MiB after", "peak MiB", "taken back/s", "lost", "twice"]
 
 
 def stop(keeper, broker):
@@ -52,7 +52,7 @@ def measure(session, keeper):
             r = {"waiting": f["published"], "filled": f["acked"], "rss_full": b.rss(),
                  "stop_s": stop(keeper, b), "files": disk.used(data)}
         with broker_of(session, keeper, data) as b:
-            r.update(start_s=start_s(b), rss=b.rss(), peak=b.peak())
+            r.update(start_s=start_s(b), start_cpu_s=b.cpu_s(), rss=b.rss(), peak=b.peak())
             d = generator.run_mode("drain", b.port, b.pid, *SHAPE, "--name", "recovery",
                                    "-n", int(f["published"]), timeout_s=2 * FILL_S)
         r.update(drained=d["received"], lost=d["lost"], duplicate=d["duplicate"])
@@ -64,7 +64,7 @@ def row(keeper, m):
     mib = {k: m[k] / 2**20 for k in ("rss_full", "files", "rss", "peak")}
     return [keeper.label, "kill -9" if keeper.survives_kill else "SIGTERM", m["waiting"],
             m["filled"], mib["rss_full"], mib["files"], m["stop_s"], m["start_s"],
-            m["start_s"] * 1e6 / m["waiting"], mib["rss"], mib["peak"], m["drained"], m["lost"],
+            m["start_s"] * 1e6 / m["waiting"], m["start_cpu_s"], mib["rss"], mib["peak"], m["drained"], m["lost"],
             m["duplicate"]]
 
 
