@@ -121,11 +121,12 @@ void journal_entry_record(const struct session *s, const struct pending *p, uint
         .state = state,
         .flight = flight,
         .message_bytes = p->bytes,
-        .nsub_ids = p->nsub_ids < RECORD_SUB_IDS ? p->nsub_ids : RECORD_SUB_IDS,
         .group = group_filter(s->broker, p->former ? 0 : p->group),
     };
     if (p->stored) r->body = p->stored->ref;
+    if (state == RECORD_CONFIRMED) return; /* it will not be sent again */
     const uint32_t *ids = p->more_ids ? p->more_ids : &p->sub_id;
+    r->nsub_ids = p->nsub_ids < RECORD_SUB_IDS ? p->nsub_ids : RECORD_SUB_IDS;
     for (unsigned i = 0; i < r->nsub_ids; i++)
         r->sub_id[i] = ids[i];
 }

@@ -24,6 +24,8 @@ struct journal_rig {
     struct held_kinds held;         /* what the disks keep under way */
     uint32_t segment_bytes;
     bool no_snapshots;
+    unsigned snapshot_steps; /* in which snapshots were made, with `budget` bytes each */
+    size_t budget;           /* 0: as the store says */
 };
 
 static inline void rig_on_failed(void *ctx, const char *why)
@@ -40,6 +42,15 @@ static inline int rig_ignore(void *ctx, const struct store_record *rec)
     return 0;
 }
 
+/* A part of a snapshot, smaller than the store asks for; `ctx` is the journal. */
+static inline int rig_snapshot(void *ctx, struct store *s, bool first, size_t budget)
+{
+    const struct journal *j = ctx;
+    struct journal_rig *r = j->options.ctx;
+    r->snapshot_steps++;
+    return journal_snapshot(ctx, s, first, r->budget ? r->budget : budget);
+}
+
 static inline void journal_rig_open(struct journal_rig *r, unsigned i)
 {
     const struct journal_options o = {
@@ -53,7 +64,7 @@ static inline void journal_rig_open(struct journal_rig *r, unsigned i)
     d->options.segment_bytes = r->segment_bytes;
     d->options.lazy_ns = NS_PER_S;
     d->options.owner = journal_owner(j);
-    if (r->no_snapshots) d->options.owner.snapshot = NULL;
+    d->options.owner.snapshot = r->no_snapshots ? NULL : rig_snapshot;
     assert_int_equal(rig_open_with(d, &(struct store_replay){.record = rig_ignore}), 0);
     j->store = d->store;
     store_start(j->store);
