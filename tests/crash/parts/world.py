@@ -146,10 +146,10 @@ class World:
             self.recoveries.append(self.up_since - self.started)
 
     def start(self):
-        if self.cycle > 1 and len(self.args.cores) > 1 and self.luck.random() < 0.35:
-            self.cores = self.luck.choice([n for n in self.args.cores if n != self.cores])
-            self.resizes += 1
         if self.cycle == 1 or self.args.by != "cut":
+            if self.cycle > 1 and len(self.args.cores) > 1 and self.luck.random() < 0.35:
+                self.cores = self.luck.choice([n for n in self.args.cores if n != self.cores])
+                self.resizes += 1
             self.broker.start(self.cores, self.luck)
         self.started, self.greeting, self.port = time.monotonic(), True, self.broker.port
 
