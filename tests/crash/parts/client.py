@@ -61,6 +61,9 @@ class Client:
         self.visits = 0         # CONNACKs
         self.left = None        # when the connection ended
 
+    def __str__(self):
+        return self.name
+
     # ---- coming and going ---------------------------------------------------------------
 
     def come(self):
@@ -131,7 +134,7 @@ class Client:
             self.connection.fail()
             return
         present = bool(packet.body[0] & 1)
-        self.ledger.judge_present(self.name, present, self.possible())
+        self.ledger.judge_present(str(self), present, self.possible())
         if not present:
             self.start_anew()
         self.exists = {True} if self.expiry is not None else {False}

@@ -41,6 +41,12 @@ class Visitor(Client):
 class Short(Client):
     """Has a session that expires soon; knows when it must be there and when not."""
 
+    def __str__(self):
+        now = time.monotonic()
+        away = "never" if self.left is None else f"{now - self.left:.3f} s"
+        return (f"{self.name} (away {away}, the broker is up for {now - self.world.up_since:.3f} s, "
+                f"expiry {self.expiry} s)")
+
     def possible(self):
         if True not in self.asked_while or self.left is None:
             return self.asked_while
