@@ -19,8 +19,8 @@ typedef void ready_fn(struct watch *w, unsigned ready);
 struct watch {
     int fd;
     uint8_t wants; /* READY_READ | READY_WRITE, as the reactor has it now */
-    bool registered;
-    bool shared; /* others watch the same socket: wakes one of them, not all (reading only) */
+    bool registered : 1;
+    bool shared : 1; /* others watch the same socket: wakes one of them, not all (reading only) */
     uint16_t batch_pos; /* reactor's own: place in the batch being dispatched, plus 1 */
     ready_fn *on_ready;
 };
