@@ -25,7 +25,7 @@ static void on_ready(struct watch *w, unsigned ready)
     }
     if (!(ready & (READY_READ | READY_HANGUP))) return;
     if (c->flags & CONN_AGAIN) return; /* first what is here already; it will be reported again */
-    if (!(c->flags & (CONN_PAUSED | CONN_INDEBTED)))
+    if (!(c->flags & CONN_NOT_READ))
         conn_read(c);
     else if (ready & READY_HANGUP)
         conn_close(c, -ERR_RESET); /* reported without end, and nobody would read it */
@@ -120,7 +120,7 @@ void conn_rearm(struct conn *c)
     unsigned wants = 0;
 
     if (!c->watch.registered) return;
-    if (!(c->flags & (CONN_PAUSED | CONN_INDEBTED))) wants |= READY_READ;
+    if (!(c->flags & CONN_NOT_READ)) wants |= READY_READ;
     if (c->flags & CONN_WANT_WRITE) wants |= READY_WRITE;
     if (wants == c->watch.wants) return;
     int err = reactor_set(c->net->core->reactor, &c->watch, wants);

@@ -105,6 +105,9 @@ enum conn_flag {
     CONN_OPEN = 1 << 9,       /* on_open succeeded; on_close is owed */
     CONN_STRANGER = 1 << 10,  /* the protocol has not called conn_known() */
     CONN_ENDED = 1 << 11,     /* closing, and the protocol has been told */
+    CONN_ANSWERS = 1 << 12,   /* too many answers are unsent; not read until half have gone */
+
+    CONN_NOT_READ = CONN_PAUSED | CONN_INDEBTED | CONN_ANSWERS,
 };
 
 /* ---- output ------------------------------------------------------------------ */
@@ -128,9 +131,19 @@ static inline void conn_commit(struct conn *c, size_t n)
     if (!(c->flags & (CONN_FLUSH | CONN_WANT_WRITE))) conn_flush_later(c);
 }
 
+/* The same for bytes that answer what the peer itself has sent. A peer that sends and does not read
+ * makes as many of them as it likes, so there is a bound to them (answers.c), and not to what
+ * comes from others, which the peer cannot help. */
+static inline void conn_commit_answer(struct conn *c, size_t n)
+{
+    conn_commit(c, n);
+    outq_note_answer(&c->out, n);
+}
+
 /* Copies `b` to the out-queue; any length. -ERR_NOMEM (the connection is then
  * closing), -ERR_CLOSED if it is closing already. */
 int conn_send(struct conn *c, struct bytes b);
+int conn_answer(struct conn *c, struct bytes b); /* the same for an answer */
 
 /* Queues `b` without copying; `release(owner)` is called on this core when it has been
  * sent or the connection dies. On -ERR_NOMEM and -ERR_CLOSED it has been called already. */
@@ -170,6 +183,14 @@ void conn_known(struct conn *c);
 /* Stops reading; reads again, and hands over what is unread this turn or the next. */
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
+
+/* Is it our doing that nothing comes from it? Not if the answers for which it is not read are there
+ * for it to take; then last_rx_s says when it took some. */
+static inline bool conn_is_excused(const struct conn *c)
+{
+    if (c->flags & (CONN_PAUSED | CONN_INDEBTED)) return true;
+    return (c->flags & (CONN_ANSWERS | CONN_WANT_WRITE)) == CONN_ANSWERS;
+}
 
 /* Calls on_bytes with what is left, before more is read, after this turn's output was sent. */
 void conn_again(struct conn *c);

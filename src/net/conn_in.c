@@ -86,13 +86,13 @@ static bool is_too_large(const struct conn *c)
     uint32_t max = c->in_max < IN_MAX_MAX ? c->in_max : IN_MAX_MAX;
 
     if (c->in_need > max) return true;
-    if (c->flags & (CONN_AGAIN | CONN_PAUSED | CONN_INDEBTED)) return false;
+    if (c->flags & (CONN_AGAIN | CONN_NOT_READ)) return false;
     return c->in_len > max;
 }
 
 void conn_feed(struct conn *c, struct bytes in)
 {
-    if (in.n >= c->in_need && !(c->flags & (CONN_PAUSED | CONN_INDEBTED))) {
+    if (in.n >= c->in_need && !(c->flags & CONN_NOT_READ)) {
         c->in_need = 0;
         c->flags |= CONN_IN_BYTES;
         long used = c->proto->on_bytes(c, in);
@@ -101,6 +101,7 @@ void conn_feed(struct conn *c, struct bytes in)
         if (c->flags & CONN_CLOSING) return;
         ASSERT((size_t)used <= in.n);
         in = bytes_skip(in, (size_t)used);
+        if (UNLIKELY(c->out.answers > ANSWERS_MIN)) answers_judge(c);
     }
     keep(c, in);
     if (is_too_large(c)) conn_close(c, -ERR_TOO_LARGE);

@@ -19,7 +19,7 @@ void conn_flush_later(struct conn *c)
     c->net->flush = c;
 }
 
-int conn_send(struct conn *c, struct bytes b)
+static int put(struct conn *c, struct bytes b, bool answer)
 {
     while (b.n > 0) {
         size_t n = b.n < OUTQ_COPY_MAX ? b.n : OUTQ_COPY_MAX;
@@ -28,9 +28,20 @@ int conn_send(struct conn *c, struct bytes b)
         if (!at) return c->close_why == -ERR_NOMEM ? -ERR_NOMEM : -ERR_CLOSED;
         memcpy(at, b.p, n);
         conn_commit(c, n);
+        if (answer) outq_note_answer(&c->out, n);
         b = bytes_skip(b, n);
     }
     return 0;
+}
+
+int conn_send(struct conn *c, struct bytes b)
+{
+    return put(c, b, false);
+}
+
+int conn_answer(struct conn *c, struct bytes b)
+{
+    return put(c, b, true);
 }
 
 int conn_send_shared(struct conn *c, struct bytes b, void (*release)(void *ctx, void *owner),
@@ -142,6 +153,7 @@ unsigned conn_flush_run(struct net *n)
         else
             outq_clear(&c->out, n->core->pool);
         note_level(c, before);
+        if (UNLIKELY(c->flags & CONN_ANSWERS)) answers_lift(c);
         written++;
     }
     return written;

@@ -196,6 +196,15 @@ void linger_end_all(struct net *n);
 /* Lifts debts that the core as a whole held up. Returns how many rows were looked at. */
 unsigned debt_lift(struct net *n);
 
+/* ---- answers.c ---------------------------------------------------------------- */
+
+/* So many answers may always wait: those to a whole window of PUBLISH, 65535 of 4 bytes. Else a
+ * client that reads only when it has sent its window would never read. */
+enum { ANSWERS_MIN = 256 << 10 };
+
+void answers_judge(struct conn *c); /* is it to be read, with so many unsent? */
+void answers_lift(struct conn *c);  /* its socket has taken some; CONN_ANSWERS is set */
+
 /* ---- listener.c ----------------------------------------------------------------- */
 
 void refuse(struct net *n, const struct peer *peer, int why);

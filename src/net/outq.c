@@ -32,7 +32,10 @@ static void drop_head(struct outq *q, struct pool *p)
 
     q->head = k->next;
     if (!q->head) q->tail = NULL;
-    if (is_shared(k)) k->release(k->ctx, k->owner);
+    if (is_shared(k))
+        k->release(k->ctx, k->owner);
+    else
+        q->answers -= k->answers;
     pool_free(p, k, k->size);
 }
 

@@ -6,6 +6,9 @@
  * points into something that its release function lets go. Empty, the queue owns
  * nothing. Measured: in a batch of 32, copying 64-byte frames beats an iovec each.
  *
+ * Some of the bytes are answers to what the peer itself has sent. They are counted by the chunk, so
+ * that nothing is to be done for all the others: those of a chunk count until all of it is sent.
+ *
  * Owner: the connection; chunks come from the core's pool. */
 #pragma once
 
@@ -34,17 +37,22 @@ struct chunk {
     uint32_t to;       /* one past the last byte */
     uint32_t room;     /* bytes that still fit; 0 in a shared chunk */
     uint32_t size;     /* of this block in the pool */
-    /* A shared chunk only: who is told that it is no longer needed. */
-    void (*release)(void *ctx, void *owner);
-    void *ctx;
-    void *owner;
+    union {
+        uint32_t answers; /* of a copy chunk: how many of its bytes are answers */
+        struct {          /* of a shared one: who is told that it is no longer needed */
+            void (*release)(void *ctx, void *owner);
+            void *ctx;
+            void *owner;
+        };
+    };
     uint8_t bytes[];
 };
 
 struct outq {
     struct chunk *head;
     struct chunk *tail;
-    size_t bytes; /* unsent */
+    size_t bytes;     /* unsent */
+    uint32_t answers; /* of them: see outq_note_answer() */
 };
 
 /* The slow half of outq_reserve: another chunk. */
@@ -73,6 +81,13 @@ static inline void outq_commit(struct outq *q, size_t n)
     t->to += (uint32_t)n;
     t->room -= (uint32_t)n;
     q->bytes += n;
+}
+
+/* The `n` bytes that were committed last are an answer. */
+static inline void outq_note_answer(struct outq *q, size_t n)
+{
+    q->tail->answers += (uint32_t)n;
+    q->answers += (uint32_t)n;
 }
 
 /* Bytes that someone else owns, and who is told that they are no longer needed. */

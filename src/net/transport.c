@@ -348,11 +348,11 @@ static void note_open(struct conn *c)
 void transport_settle(struct conn *c)
 {
     const struct transport *t = c->transport;
-    bool waits = c->flags & (CONN_CLOSING | CONN_PAUSED | CONN_INDEBTED);
+    bool waits = c->flags & (CONN_CLOSING | CONN_NOT_READ);
 
     if (t && t->rest.n > 0 && !waits) conn_again(c);
     if (!t || !t->end || c->flags & (CONN_CLOSING | CONN_AGAIN)) return;
-    if (c->in_len > 0 && c->flags & (CONN_PAUSED | CONN_INDEBTED)) return;
+    if (c->in_len > 0 && c->flags & CONN_NOT_READ) return;
     conn_close(c, t->end);
 }
 

@@ -83,7 +83,7 @@ static size_t open_message(struct conn *c, struct zip_room *room, uint8_t *p, si
 /* May the next message be opened? */
 static bool has_more(const struct conn *c)
 {
-    const unsigned waits = CONN_CLOSING | CONN_AGAIN | CONN_PAUSED | CONN_INDEBTED;
+    const unsigned waits = CONN_CLOSING | CONN_AGAIN | CONN_NOT_READ;
 
     return c->transport && c->transport->rest.n > 0 && !(c->flags & waits);
 }

@@ -161,6 +161,27 @@ static void order_survives_every_way_to_cut_the_sends(void **state)
     }
 }
 
+static void answers_count_until_their_chunk_is_sent(void **state)
+{
+    struct fixture *f = *state;
+
+    put(f, "other", 5);
+    put(f, "answer", 6);
+    outq_note_answer(&f->q, 6);
+    assert_int_equal(share(f, "shared", 6), 0);
+    put(f, "answer", 6);
+    outq_note_answer(&f->q, 6);
+    assert_int_equal(f->q.answers, 12);
+    send_up_to(f, 10);
+    assert_int_equal(f->q.answers, 12);
+    send_up_to(f, 1);
+    assert_int_equal(f->q.answers, 6);
+    send_up_to(f, 6);
+    assert_int_equal(f->q.answers, 6);
+    outq_clear(&f->q, f->pool);
+    assert_int_equal(f->q.answers, 0);
+}
+
 static void a_shared_piece_is_released_when_its_last_byte_is_sent(void **state)
 {
     struct fixture *f = *state;
@@ -246,6 +267,7 @@ int main(void)
         TEST(the_largest_frame_fits_wherever_the_queue_stands),
         TEST(a_header_behind_a_shared_payload_costs_little),
         TEST(order_survives_every_way_to_cut_the_sends),
+        TEST(answers_count_until_their_chunk_is_sent),
         TEST(a_shared_piece_is_released_when_its_last_byte_is_sent),
         TEST(a_shared_piece_is_released_once_when_the_queue_is_cleared),
         TEST(without_memory_a_shared_piece_is_released_at_once),
