@@ -9,8 +9,8 @@ from lib import logline
 from lib.broker import serve
 from lib.claims import claim, eventually, holds, same
 from lib.client import V5, V311
-from lib.wire import (CONNACK, DISCONNECT, PUBACK, RawClient, connect, packet, publish, publish_id,
-                      subscribe, u16)
+from lib.wire import (CONNACK, DISCONNECT, PINGREQ, PUBACK, RawClient, connect, packet, publish,
+                      publish_id, subscribe, u16)
 
 RATE_TOO_HIGH, QUOTA_EXCEEDED = 0x96, 0x97
 
@@ -215,3 +215,53 @@ def who_never_reads_hurts_nobody_and_holds_no_more_than_its_limits(t, cores_of_b
     holds(f"it holds {grown >> 20} MiB", grown < 4 * (5 << 20) + (16 << 20))
     same("setting", {line["setting"] for line in said(broker, "message_dropped")},
          {("limits.output", "limits.queue_bytes")[qos]})
+
+
+# ---- who takes no answers -----------------------------------------------------------------------
+
+ASKED = {"ping": (packet(PINGREQ, 0, b""), 2),
+         "publish": (publish(V311, "nobody", b"", 1, 7), 4),
+         "subscribe": (subscribe(V311, 7, [("nobody", 0)]), 5)}
+
+
+def say_until_nobody_reads(client, data, most):
+    """Says data again and again, reads nothing; how many bytes of it were taken within `most`."""
+    block, said = data * (65536 // len(data)), 0
+    client.sock.settimeout(3)
+    try:
+        while said < most:
+            said += client.sock.send(block[said % len(block):])
+    except TimeoutError:
+        pass
+    return said
+
+
+def hear(client, n):
+    """Reads n bytes, or fails."""
+    client.sock.settimeout(10)
+    while n > 0:
+        got = len(client.sock.recv(min(n, 1 << 20)))
+        holds("the connection goes on", got > 0)
+        n -= got
+
+
+@claim(cores=(0,), cores_of_broker=(1, 2), asked=tuple(ASKED))
+def who_takes_no_answers_is_not_read_and_gets_them_all_in_the_end(t, cores_of_broker, asked):
+    broker = limited(t, "limits.output=1 MiB", cores=cores_of_broker)
+    alone = median_of_pair(t, broker, "before")
+    before = resident(broker)
+    data, answer_bytes = ASKED[asked]
+    client = t.keep(RawClient(broker.port, V311))
+    client.connect("deaf")
+    taken = say_until_nobody_reads(client, data, 100_000_000)
+    grown = resident(broker) - before
+    beside = median_of_pair(t, broker, "after")
+    holds(f"it was read: {taken}", taken > 500_000)
+    holds(f"it was not read for ever: {taken}", taken < 100_000_000)
+    holds(f"it holds {grown >> 10} KiB", grown < 4 << 20)
+    holds(f"medians: {alone * 1e6:.0f} us alone, {beside * 1e6:.0f} us beside",
+          beside < 5 * alone + 0.005)
+    same("setting", said(broker, "answers_wait")[0]["setting"], "limits.output")
+    hear(client, taken // len(data) * answer_bytes)
+    client.send(data[taken % len(data):])
+    hear(client, answer_bytes)

@@ -90,7 +90,7 @@ static const struct rule rules[MQTT_STATES][16] = {
 /* Must what is left wait, or will nobody read it? */
 static bool stopped(const struct mqtt *m)
 {
-    return m->state == MQTT_GONE || m->conn->flags & (CONN_PAUSED | CONN_INDEBTED | CONN_CLOSING);
+    return m->state == MQTT_GONE || m->conn->flags & (CONN_NOT_READ | CONN_CLOSING);
 }
 
 /* Strangers are judged by their first byte: whatever length follows is not waited for. */

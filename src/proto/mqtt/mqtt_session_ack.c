@@ -13,13 +13,13 @@ void mqtt_ack(struct mqtt *m, unsigned type, uint16_t packet_id, unsigned reason
     if (mqtt_is_traced(m)) mqtt_trace_packet(m, MQTT_OUT, type, packet_id);
     if (plain) {
         mqtt_encode_short_ack(at, type, packet_id);
-        conn_commit(m->conn, SHORT_ACK);
+        conn_commit_answer(m->conn, SHORT_ACK);
         return;
     }
     struct mqtt_ack ack = {.packet_id = packet_id, .reason = (uint8_t)reason};
     struct writer w = wr_of(at, ACK_WITH_REASON);
     mqtt_encode_ack(&w, MQTT_V5, type, &ack);
-    conn_commit(m->conn, wr_len(&w));
+    conn_commit_answer(m->conn, wr_len(&w));
 }
 
 void mqtt_release(struct session *s, uint16_t packet_id)
@@ -82,6 +82,6 @@ int mqtt_on_pingreq(struct mqtt *m, const struct mqtt_frame *f)
     if (!at) return bad;
     struct writer w = wr_of(at, 2);
     mqtt_encode_ping(&w, MQTT_PINGRESP); /* [MQTT-3.12.4-1] */
-    conn_commit(m->conn, wr_len(&w));
+    conn_commit_answer(m->conn, wr_len(&w));
     return 0;
 }

@@ -8,7 +8,7 @@ enum { DISCONNECT_ROOM = 512 };
 bool mqtt_put(struct mqtt *m, const struct writer *w)
 {
     if (w->bad || wr_len(w) > m->packet_max) return false; /* [MQTT-3.1.2-24] */
-    conn_send(m->conn, bytes_of(w->start, wr_len(w)));     /* fails only as the connection does */
+    conn_answer(m->conn, bytes_of(w->start, wr_len(w)));   /* fails only as the connection does */
     return true;
 }
 

@@ -16,8 +16,8 @@ static void on_keep_alive(struct mqtt *m, uint32_t now_s)
 {
     struct conn *c = m->conn;
 
-    /* While we don't read, silence is not the client's. */
-    if (c->flags & (CONN_PAUSED | CONN_INDEBTED)) c->last_rx_s = now_s;
+    /* While we don't read, silence is not the client's, unless it takes none of our answers. */
+    if (conn_is_excused(c)) c->last_rx_s = now_s;
 
     uint32_t due_s = c->last_rx_s + patience_s(m);
     if (now_s < due_s)
