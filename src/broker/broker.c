@@ -13,6 +13,9 @@
 #include "broker/received.h"
 #include "broker/share.h"
 
+enum { SLOT_SHIFT = 52 }; /* the tables use the low bits */
+static_assert(UINT64_MAX >> SLOT_SHIFT == SLOTS - 1, "the high bits of a hash are its slot");
+
 static struct retain_limits retain_limits_of(const struct broker_options *o)
 {
     return (struct retain_limits){.messages_max = o->retained_max,
@@ -29,7 +32,7 @@ struct broker *broker_new(struct core *c, const struct broker_options *o, uint64
     b->answers_end = &b->answers;
     b->ready_end = &b->ready;
     for (unsigned i = 0; i < SLOTS; i++)
-        b->slot[i] = (uint16_t)(i % c->cores);
+        b->slot[i] = (uint16_t)broker_core_of((uint64_t)i << SLOT_SHIFT, c->cores);
 
     filters_init(&b->local, seed);
     filters_init(&b->interest, seed);
@@ -115,9 +118,14 @@ static uint64_t client_hash(const struct broker *b, uint8_t tenant, struct bytes
     return hash_pair(name_hash(b->seed, client_id), tenant);
 }
 
+unsigned broker_core_of(uint64_t hash, unsigned cores)
+{
+    return (unsigned)(hash >> SLOT_SHIFT) % cores;
+}
+
 unsigned broker_owner(const struct broker *b, uint64_t topic_hash)
 {
-    return b->slot[topic_hash >> 52]; /* the tables use the low bits */
+    return b->slot[topic_hash >> SLOT_SHIFT];
 }
 
 unsigned broker_home(const struct broker *b, uint8_t tenant, struct bytes client_id)

@@ -83,6 +83,10 @@ unsigned broker_home(const struct broker *b, uint8_t tenant, struct bytes client
 unsigned broker_owner(const struct broker *b, uint64_t topic_hash);
 uint64_t broker_topic_hash(const struct broker *b, struct bytes topic);
 
+/* The same without a broker, if there are so many cores. Hashes are those of name.h, of a client
+ * hash_pair() of that of its id and the tenant. */
+unsigned broker_core_of(uint64_t hash, unsigned cores);
+
 /* A fresh client id whose home is this core: writes up to `room` (at least 24) bytes; returns its
  * length. */
 unsigned broker_assign_client_id(struct broker *b, char *out, unsigned room);

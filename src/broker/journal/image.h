@@ -66,6 +66,10 @@ struct image_session {
     struct image_entry *entries, **entries_end;
     struct image_received *received;
     uint32_t nsubs, nentries, nreceived;
+
+    /* Whoever reads the image: where it goes, and under which number (rewrite.c). */
+    uint32_t home;
+    uint64_t new_sid;
 };
 
 struct image_retained {
