@@ -13,15 +13,26 @@
 
 /* ---- one record ------------------------------------------------------------------------- */
 
+enum { TRIES = 64 };
+
+/* It is behind with writing or with segments, or it is full. */
+static int put_slowly(struct store *s, const struct record_buf *b, struct store_ref *ref)
+{
+    int err = -ERR_AGAIN;
+    for (unsigned i = 0; i < TRIES && (err == -ERR_AGAIN || err == -ERR_FULL); i++) {
+        store_commit(s); /* begins to make a segment */
+        err = store_flush(s);
+        if (err == 0) err = store_append(s, &b->put, ref);
+    }
+    return err;
+}
+
 static int put(struct rewriting *w, unsigned core, const struct record_buf *b,
                struct store_ref *ref)
 {
     struct store *s = w->new[core].store;
     int err = store_append(s, &b->put, ref);
-    if (err == -ERR_AGAIN || err == -ERR_FULL) { /* it is behind with writing, or with segments */
-        if (store_flush(s) < 0) err = -ERR_STORAGE;
-        if (err != -ERR_STORAGE) err = store_append(s, &b->put, ref);
-    }
+    if (err == -ERR_AGAIN || err == -ERR_FULL) err = put_slowly(s, b, ref);
     if (err == -ERR_TOO_LARGE)
         snprintf(w->r->why, sizeof w->r->why, "a record is too large for data.segment");
     if (err == -ERR_STORAGE) snprintf(w->r->why, sizeof w->r->why, "%s", store_why(s));
