@@ -92,9 +92,17 @@ static struct received *received_of(struct session *s)
     return s->received;
 }
 
+/* Serials begin with the time, so that those of an earlier session of the client, which cores may
+ * still remember, are lower. */
+static uint64_t first_serial(const struct session *s)
+{
+    return s->broker->core->clock.wall_ms << 20 | 1;
+}
+
 static int receive_logged(struct session *s, uint16_t id)
 {
     if (!place(s->received, id)) return -ERR_NOMEM;
+    if (!s->serial) s->serial = first_serial(s);
     int err = journal_received(s, id, s->serial + 1, false);
     if (err < 0) return err;
     link_id(s->received, id, &(struct received_id){.serial = ++s->serial});

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "broker/journal/journal_internal.h"
+#include "broker/received.h"
 #include "broker/share.h"
 
 enum { IDS = 65535 }; /* packet ids: no window is wider */
@@ -158,9 +159,10 @@ static int restore_entries(const struct restore *to, struct session *s, struct i
 
 static int restore_received(struct session *s, const struct image_session *is)
 {
-    for (const struct image_received *x = is->received; x; x = x->next)
-        if (session_receive(s, x->packet_id) == -ERR_NOMEM) return -ERR_NOMEM;
-    return 0;
+    int err = 0;
+    for (const struct image_received *x = is->received; x && err == 0; x = x->next)
+        err = session_restore_received(s, x->packet_id, x->serial, x->accepted);
+    return err;
 }
 
 static int restore_session(const struct restore *to, struct image_session *is)
