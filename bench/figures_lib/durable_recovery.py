@@ -18,7 +18,8 @@ MESSAGES = {"pinion, commit": 1000000, "mosquitto": 1000000, "nats": 200000}
 QUICK = 0.1
 FILL_S = 120
 HEAD = ["", "ended by", "waiting", "filled/s", "RSS MiB", "files MiB", "stop s", "start s",
-        "s per million", "CPU s of that", "RSS MiB after", "peak MiB", "taken back/s", "lost", "twice"]
+        "s per million", "CPU s of that", "RSS MiB after", "peak MiB", "taken back/s", "lost",
+        "twice"]
 
 
 def stop(keeper, broker):
@@ -64,8 +65,8 @@ def row(keeper, m):
     mib = {k: m[k] / 2**20 for k in ("rss_full", "files", "rss", "peak")}
     return [keeper.label, "kill -9" if keeper.survives_kill else "SIGTERM", m["waiting"],
             m["filled"], mib["rss_full"], mib["files"], m["stop_s"], m["start_s"],
-            m["start_s"] * 1e6 / m["waiting"], m["start_cpu_s"], mib["rss"], mib["peak"], m["drained"], m["lost"],
-            m["duplicate"]]
+            m["start_s"] * 1e6 / m["waiting"], m["start_cpu_s"], mib["rss"],
+            mib["peak"], m["drained"], m["lost"], m["duplicate"]]
 
 
 def run(session):
