@@ -104,8 +104,8 @@ class Child:
                     return int(line.split()[1]) * 1024
         return 0
 
-    def written(self):
-        """Bytes that it has sent towards a disk."""
+    def dirtied(self):
+        """Bytes of the page cache that it has changed, in whole folios: more than gets written."""
         try:
             with open(f"/proc/{self.pid}/io") as f:
                 return next(int(line.split()[1]) for line in f if line.startswith("write_bytes:"))
