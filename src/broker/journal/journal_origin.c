@@ -92,6 +92,7 @@ static uint32_t place_of(const struct origin *x, uint64_t serial)
 
 static void forget_first(struct origins *o, struct origin *x, uint32_t n)
 {
+    if (n == 0) return;
     memmove(x->serial, x->serial + n, (x->n - n) * sizeof *x->serial);
     x->n -= n;
     o->serials -= n;
