@@ -125,7 +125,7 @@ int journal_close(struct journal *j)
 
 bool journal_has_room(const struct journal *j)
 {
-    return j->failed || !j->store || (!j->late && store_has_room(j->store));
+    return j->failed || !j->store || store_has_room(j->store);
 }
 
 bool journal_failed(const struct journal *j)

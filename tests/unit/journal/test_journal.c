@@ -265,7 +265,7 @@ static void what_must_not_be_lost_waits_for_room_in_order(void **state)
     fill_reserve(r);
     assert_int_equal(journal_stats(j).late, 3);
     assert_int_equal(write_one(r, 0), -ERR_FULL); /* not before those */
-    assert_false(journal_has_room(j));
+    assert_true(journal_has_room(j)); /* waiting is in vain: what needs no log goes on */
 
     memset(heard, 0, sizeof heard);
     j->handler[MAIL_ERRAND] = hear;
