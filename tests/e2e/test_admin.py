@@ -166,6 +166,24 @@ def pipelined_requests_are_answered_in_order(t):
     same("answers", got, [b"200", b"404", b"200"] * 50 + [b"200"])
 
 
+@claim(cores=(0,), path=("/metrics", "/nothing"))
+def who_takes_no_answers_is_not_read(t, path):
+    admin = Admin(t, cores=1)
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+    before, taken = admin.broker.resident(), 0
+    c = socket.create_connection(("127.0.0.1", admin.port), 3)
+    try:
+        while taken < 50_000_000:
+            taken += c.send(request * 100)
+    except TimeoutError:
+        pass
+    grown = admin.broker.resident() - before
+    holds(f"it was not read for ever: {taken}", taken < 50_000_000)
+    holds(f"the broker holds {grown >> 10} KiB", grown < 4 << 20)
+    same("another is served", admin.ask("/metrics")[0], 200)
+    c.close()
+
+
 @claim(cores=(0,))
 def smuggled_requests_are_not_served(t):
     admin = Admin(t)

@@ -157,11 +157,6 @@ def who_says_nothing_shuts_nobody_out(t, cores_of_broker):
 
 # ---- who reads slowly ---------------------------------------------------------------------------
 
-def resident(broker):
-    with open(f"/proc/{broker.pid}/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-
-
 def flooded(broker, qos, stop):
     """Publishes to `flood` until told to stop, at a pace that any reader keeps up with."""
     pub = RawClient(broker.port, V311)
@@ -199,14 +194,14 @@ def who_never_reads_hurts_nobody_and_holds_no_more_than_its_limits(t, cores_of_b
     flood.start()
     try:
         alone = median_of_pair(t, broker, "before")
-        before = resident(broker)
+        before = broker.resident()
         for i in range(4):
             slow = t.keep(RawClient(broker.port, V311))
             slow.connect(f"slow{i}")
             slow.ask(subscribe(V311, 1, [("flood", qos)]))
         eventually("it loses messages", lambda: said(broker, "message_dropped"))
         beside = median_of_pair(t, broker, "after")
-        grown = resident(broker) - before
+        grown = broker.resident() - before
     finally:
         stop.set()
         flood.join()
@@ -249,12 +244,12 @@ def hear(client, n):
 def who_takes_no_answers_is_not_read_and_gets_them_all_in_the_end(t, cores_of_broker, asked):
     broker = limited(t, "limits.output=1 MiB", cores=cores_of_broker)
     alone = median_of_pair(t, broker, "before")
-    before = resident(broker)
+    before = broker.resident()
     data, answer_bytes = ASKED[asked]
     client = t.keep(RawClient(broker.port, V311))
     client.connect("deaf")
     taken = say_until_nobody_reads(client, data, 100_000_000)
-    grown = resident(broker) - before
+    grown = broker.resident() - before
     beside = median_of_pair(t, broker, "after")
     holds(f"it was read: {taken}", taken > 500_000)
     holds(f"it was not read for ever: {taken}", taken < 100_000_000)

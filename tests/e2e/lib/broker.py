@@ -69,6 +69,11 @@ class Process:
     def alive(self):
         return self.process.poll() is None
 
+    def resident(self):
+        """Bytes of memory that it has."""
+        with open(f"/proc/{self.pid}/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
     def wait(self, seconds):
         """Its exit status; fails if it does not end in time."""
         try:
