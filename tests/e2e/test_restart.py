@@ -2,15 +2,20 @@
 """With data.dir, what was acknowledged survives: an end in good order, and one by kill -9."""
 
 import os
+import pwd
 import subprocess
 import time
+from collections import Counter
 from types import SimpleNamespace
 
 from lib.broker import Broker, free_port
 from lib.claims import claim, eventually, holds, same
 from lib.client import V5, V311, Client
+from lib.wire import RawClient, publish
+from test_admin import Admin
 
 FOREVER = 0xffffffff
+QUOTA_EXCEEDED = 0x97
 ENDS = ("kill", "term")
 
 
@@ -175,6 +180,63 @@ def topics_and_listeners_of_memory_are_forgotten(t, how):
     same("retained", [m.topic for m in sub.exactly(1)], [t.topic("warm/kept")])
 
 
+@claim(cores=(0,), how=ENDS, change=((1, 4), (4, 1), (3, 2)))
+def everything_moves_to_another_number_of_cores(t, how, change):
+    kept = Kept(t, cores=change[0]).start()
+    for i in range(12):
+        c = stays(t, kept, f"c{i}").open()
+        c.subscribe(t.topic(f"one/{i}"), 2)
+        c.subscribe(t.topic("all"), 1)
+        c.close()
+    pub = Client(t, "pub", broker=kept).open()
+    for i in range(12):
+        pub.publish(t.topic(f"one/{i}"), b"waits", 2)
+        pub.publish(t.topic(f"r/{i}"), b"stays", 1, retain=True)
+    for cores in (change[1], change[0]): # and back again
+        kept.restart(how, cores)
+        holds("the log tells", "INFO log_rewritten from_cores=" in kept.now.text())
+    pub = Client(t, "pub2", broker=kept).open()
+    pub.publish(t.topic("all"), b"live", 1)
+    for i in range(12):
+        c = stays(t, kept, f"c{i}").open()
+        same("session present", c.session_present, True)
+        heard = c.exactly(2, quiet_s=0) # one of QoS 2 is heard when it is released
+        same("messages", sorted(m.payload for m in heard), [b"live", b"waits"])
+    sub = Client(t, "sub", broker=kept).open()
+    sub.subscribe(t.topic("r/#"), 1)
+    sub.exactly(12)
+
+
+@claim(cores=(0,))
+def full_log_refuses_what_would_be_kept_and_recovers(t):
+    kept = Kept(t, "data.segment=64KiB", "data.bytes=256KiB", "mqtt.packet=4096",
+                "mqtt.topic_bytes=1024", cores=1).start()
+    sub = stays(t, kept, "s").open()
+    sub.subscribe(t.topic("#"), 1)
+    sub.close()
+    pub = t.keep(RawClient(kept.port, 5))
+    pub.connect("pub")
+
+    def reasons(n):
+        """Of n publishes, how many were answered with each reason."""
+        packets = [pub.ask(publish(5, t.topic("a"), b"x" * 1000, 1, i + 1)) for i in range(n)]
+        return Counter(p.body[2] if len(p.body) > 2 else 0 for p in packets)
+
+    got = reasons(400)
+    holds(f"some are taken and others refused with 0x97: {got}",
+          got[0] > 100 and got[QUOTA_EXCEEDED] > 100 and set(got) == {0, QUOTA_EXCEEDED})
+    holds("the log names the directory", "WARN core=0 log_full refused=" in kept.now.text() and
+          f"dir={kept.dir}" in kept.now.text())
+    sub = stays(t, kept, "s").open() # what frees space is taken
+    sub.exactly(got[0])
+    sub.close()
+    eventually("there is room again", lambda: reasons(1)[0] == 1)
+    kept.restart("kill")
+    last = stays(t, kept, "s").open()
+    last.wait_heard(1)
+    holds("only the last is new", all(m.dup for m in last.heard[:-1]))
+
+
 @claim(cores=(0,))
 def banner_and_log_tell_what_came_back(t):
     kept = Kept(t, "data.engine=threads").start()
@@ -225,3 +287,46 @@ def directory_in_use_is_refused(t):
     status, text = other.try_start()
     same("status", status, 3)
     holds(text, f"{kept.dir} is in use by another Pinion" in text)
+
+
+@claim(cores=(0,))
+def metrics_tell_what_the_log_does(t):
+    admin = Admin(t, f"data.dir={os.path.join(t.folder, t.name('data'))}")
+    before = admin.metrics()
+    pub = Client(t, "pub", broker=admin.broker).open()
+    for i in range(20):
+        pub.publish(t.topic(f"{i}"), b"x", 1, retain=True)
+    after = admin.metrics()
+    for name, least in (("pinion_log_records_total", 20), ("pinion_log_commits_total", 1),
+                        ("pinion_log_written_bytes_total", 1000),
+                        ("pinion_log_commit_seconds_count", 1),
+                        ("pinion_log_commit_seconds_bucket", 1)):
+        holds(f"{name} rises", after[name] >= before[name] + least)
+    holds("commits take time", after["pinion_log_commit_seconds_sum"] > 0)
+    same("failed", after["pinion_log_failed"], 0)
+    same("waiting", after["pinion_log_waiting"], 0)
+
+
+@claim(cores=(0,))
+def data_of_a_broker_that_was_root_is_its_users(t):
+    if os.geteuid() != 0:
+        return # only root can
+    who = pwd.getpwnam("daemon")
+    place = os.path.join(t.folder, t.name("daemons"))
+    os.mkdir(place)
+    os.chown(place, who.pw_uid, -1)
+    os.chmod(t.folder, 0o711)
+    kept = Kept(t, "user=daemon")
+    kept.dir = os.path.join(place, "data")
+    kept.start()
+    pub = Client(t, "pub", broker=kept).open()
+    pub.publish(t.topic("r"), b"x", 1, retain=True)
+    for folder, _, files in os.walk(kept.dir):
+        for name in ["", *files]:
+            of = os.stat(os.path.join(folder, name))
+            same(f"owner of {folder}/{name}", (of.st_uid, of.st_gid), (who.pw_uid, who.pw_gid))
+            same(f"others' rights on {folder}/{name}", of.st_mode & 0o077, 0)
+    kept.restart("kill")
+    sub = Client(t, "sub", broker=kept).open()
+    sub.subscribe(t.topic("r"))
+    sub.wait_heard(1)

@@ -11,8 +11,7 @@
 enum { LINE_S = 1, LOG_S = 10, PATIENCE_S = 60 };
 
 struct sum {
-    uint64_t done, all;
-    struct journal_found found;
+    uint64_t done, all; /* bytes */
 };
 
 static struct sum add_up(const struct serve *s)
@@ -41,31 +40,53 @@ void progress_begin(struct progress *p, struct serve *s)
     p->has_line = false;
 }
 
-static void tell(struct progress *p, struct serve *s)
+/* Is it time to say something again? */
+static bool is_due(struct progress *p, struct serve *s)
 {
-    struct sum sum = add_up(s);
-    double seconds = (double)(s->clock.now_ns - p->began_ns) / 1e9;
+    serve_log(s);
+    if (s->clock.now_ns < p->line_due_ns) return false;
+    p->line_due_ns = s->clock.now_ns + LINE_S * NS_PER_S;
+    return true;
+}
 
-    notify_say(&s->notify, "STATUS=Reading %s: %u %%\nEXTEND_TIMEOUT_USEC=%llu",
-               s->options->data.dir, percent(&sum), PATIENCE_S * 1000000ull);
+/* What is done, and how much of it. */
+struct told {
+    const char *what;
+    unsigned percent;
+    uint64_t bytes; /* 0: not counted */
+};
+
+static void tell(struct progress *p, struct serve *s, const struct told *step)
+{
+    uint64_t seconds = (s->clock.now_ns - p->began_ns) / NS_PER_S;
+    const char *dir = s->options->data.dir;
+    char bytes[32] = "";
+
+    notify_say(&s->notify, "STATUS=%s %.200s: %u %%\nEXTEND_TIMEOUT_USEC=%llu", step->what, dir,
+               step->percent, PATIENCE_S * 1000000ull);
+    if (step->bytes) snprintf(bytes, sizeof bytes, ", %.1f MiB", (double)step->bytes / 1048576);
     if (p->terminal) {
-        fprintf(stderr, "\rreading %s: %3u %%, %.1f of %.1f MiB, %.0f s ", s->options->data.dir,
-                percent(&sum), (double)sum.done / 1048576, (double)sum.all / 1048576, seconds);
+        fprintf(stderr, "\r%s %s: %3u %%%s, %" PRIu64 " s ", step->what, dir, step->percent, bytes,
+                seconds);
         p->has_line = true;
     }
     if (s->clock.now_ns < p->log_due_ns) return;
     p->log_due_ns = s->clock.now_ns + LOG_S * NS_PER_S;
     if (p->has_line && s->log.how.fd == STDERR_FILENO) return; /* it is there already */
-    LOG(&s->log, LOG_INFO, "recovering", F_U64("percent", percent(&sum)), F_U64("bytes", sum.done),
-        F_U64("of_bytes", sum.all), F_U64("seconds", seconds));
+    LOG(&s->log, LOG_INFO, "recovering", F_STR("step", step->what), F_U64("percent", step->percent),
+        F_U64("bytes", step->bytes), F_U64("seconds", seconds));
 }
 
 void progress_look(struct progress *p, struct serve *s)
 {
-    serve_log(s);
-    if (!s->data.is_open || s->clock.now_ns < p->line_due_ns) return;
-    p->line_due_ns = s->clock.now_ns + LINE_S * NS_PER_S;
-    tell(p, s);
+    if (!s->data.is_open || !is_due(p, s)) return;
+    struct sum sum = add_up(s);
+    tell(p, s, &(struct told){"reading", percent(&sum), sum.done});
+}
+
+void progress_rewrite(struct progress *p, struct serve *s, unsigned permille)
+{
+    if (is_due(p, s)) tell(p, s, &(struct told){"rewriting", permille / 10, 0});
 }
 
 static struct journal_found found_by_all(const struct serve *s)
@@ -83,10 +104,15 @@ static struct journal_found found_by_all(const struct serve *s)
     return sum;
 }
 
-void progress_end(struct progress *p, struct serve *s)
+void progress_end(struct progress *p)
+{
+    if (p->has_line) fputc('\n', stderr);
+    p->has_line = false;
+}
+
+void progress_recovered(const struct progress *p, struct serve *s)
 {
     serve_log(s);
-    if (p->has_line) fputc('\n', stderr);
     if (!s->data.is_open) return;
     struct journal_found f = found_by_all(s);
     s->data.found = f;

@@ -155,8 +155,9 @@ static int start_cores(struct serve *s, char *error)
     if (err < 0) return err;
     open_gate(s, GATE_SETTLE);
     err = wait_for_reports(s, &progress, error);
-    progress_end(&progress, s);
+    progress_end(&progress);
     if (err < 0) return err;
+    progress_recovered(&progress, s);
     open_gate(s, GATE_LISTEN);
     return wait_for_reports(s, &progress, error);
 }

@@ -62,6 +62,24 @@ static int start_helpers(struct serve *s, char *error)
     return s->data.helpers ? 0 : refuse(error, err, "threads for the disk can't be started");
 }
 
+uint32_t data_segment_bytes(const struct data_options *o)
+{
+    return o->segment_bytes & ~7u; /* as the store wants it */
+}
+
+/* ---- what is told ------------------------------------------------------------------------------
+ */
+
+const char data_salvage_hint[] =
+    ". `pinion log check` shows all; data.salvage: true starts with what is left";
+
+void data_tell_finding(struct log *log, const struct store_finding *f)
+{
+    LOG(log, f->harmless ? LOG_INFO : LOG_ERROR, f->harmless ? "log_end_cut" : "log_damaged",
+        F_STR("file", f->file), F_U64("offset", f->offset), F_U64("bytes", f->bytes),
+        F_STR("found", f->text));
+}
+
 /* ---- open ------------------------------------------------------------------------------------ */
 
 static int open_dir(struct serve *s, char *error)
@@ -88,12 +106,7 @@ static int choose_logs(struct serve *s, char *error)
         int err = store_dir_next(&d->dir, &d->generation);
         return err < 0 ? refuse(error, err, d->dir.why) : 0;
     }
-    if (d->dir.cores == s->plan.cores) return 0;
-    snprintf(error, OPTIONS_ERROR,
-             "data.dir: %.200s was written by %" PRIu32 " cores, and %u would run now; set cores "
-             "to %" PRIu32,
-             s->options->data.dir, d->dir.cores, s->plan.cores, d->dir.cores);
-    return -ERR_UNSUPPORTED;
+    return d->dir.cores == s->plan.cores ? 0 : data_rewrite(s, error);
 }
 
 int data_open(struct serve *s, char *error)

@@ -12,12 +12,15 @@
 #include <stdatomic.h>
 
 #include "broker/journal/journal.h"
+#include "broker/journal/rewrite.h"
 #include "core/cpu.h"
 #include "core/reactor.h"
 #include "store/disk.h"
 #include "store/store_dir.h"
 
 struct core_modules;
+struct data_options;
+struct log;
 struct serve;
 
 /* The main thread's; constant while cores run. */
@@ -27,7 +30,8 @@ struct data_shared {
     struct helpers *helpers; /* for the disk alone, so that nothing else makes it wait */
     struct cpu_set rest;     /* CPUs that no core is pinned to */
     bool is_open, has_rest, uring;
-    struct journal_found found; /* by all cores */
+    struct journal_found found;     /* by all cores */
+    struct rewrite_found rewritten; /* when another number of cores ran before */
     uint64_t recovery_ms;
 };
 
@@ -53,11 +57,26 @@ int data_open(struct serve *s, char *error);
 /* When all cores have read theirs: from now on these logs count. The same. */
 int data_switch(struct serve *s, char *error);
 
+/* Of the files of a log. */
+uint32_t data_segment_bytes(const struct data_options *o);
+
+/* What was found, and what to do. */
+void data_tell_finding(struct log *log, const struct store_finding *f);
+
+/* What whoever finds damage may do, to be put behind the sentence that says where. */
+extern const char data_salvage_hint[];
+
 /* When no core runs any more. */
 void data_close(struct serve *s);
 
 /* Where a client's home and a topic's owner are must not change from one start to the next. */
 uint64_t data_seed(const struct data_shared *d);
+
+/* ---- serve_rewrite.c: on the main thread ----------------------------------------------------- */
+
+/* Makes logs for the cores of now, all live data in them, and lets them count. Blocks. 0, or -ERR_X
+ * with a sentence in error[OPTIONS_ERROR]: the old ones still count. */
+int data_rewrite(struct serve *s, char *error);
 
 /* ---- serve_journal.c: on a core's thread ------------------------------------------------------
  */
@@ -81,5 +100,9 @@ struct progress {
 };
 
 void progress_begin(struct progress *p, struct serve *s);
-void progress_look(struct progress *p, struct serve *s); /* as often as you like */
-void progress_end(struct progress *p, struct serve *s);  /* tells what came back */
+/* As often as you like: of reading by all cores, of logs written anew. */
+void progress_look(struct progress *p, struct serve *s);
+void progress_rewrite(struct progress *p, struct serve *s, unsigned permille);
+void progress_end(struct progress *p);
+/* All have read theirs: tells what came back. */
+void progress_recovered(const struct progress *p, struct serve *s);

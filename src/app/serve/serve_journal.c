@@ -14,12 +14,7 @@ static void on_found(void *ctx, const struct store_finding *f)
 {
     struct core_modules *m = ctx;
 
-    if (f->harmless)
-        LOG(&m->core.log, LOG_INFO, "log_end_cut", F_STR("file", f->file),
-            F_U64("offset", f->offset), F_U64("bytes", f->bytes), F_STR("found", f->text));
-    else
-        LOG(&m->core.log, LOG_ERROR, "log_damaged", F_STR("file", f->file),
-            F_U64("offset", f->offset), F_U64("bytes", f->bytes), F_STR("found", f->text));
+    data_tell_finding(&m->core.log, f);
 }
 
 static void on_progress(void *ctx, uint64_t done_bytes, uint64_t all_bytes)
@@ -37,13 +32,8 @@ static int refuse(struct core_modules *m, int err, char *error)
     const char *why = m->data.store ? store_why(m->data.store) : "";
 
     if (!*why) why = err_text(err);
-    if (err == -ERR_CORRUPT && !s->options->data.salvage)
-        snprintf(error, OPTIONS_ERROR,
-                 "data.dir: %.200s: %s. `pinion log check` shows all; data.salvage: true starts "
-                 "with what is left",
-                 s->options->data.dir, why);
-    else
-        snprintf(error, OPTIONS_ERROR, "data.dir: %.200s: %s", s->options->data.dir, why);
+    snprintf(error, OPTIONS_ERROR, "data.dir: %.100s: %s%s", s->options->data.dir, why,
+             err == -ERR_CORRUPT && !s->options->data.salvage ? data_salvage_hint : "");
     return err;
 }
 
@@ -72,7 +62,7 @@ static struct store *store_of(struct core_modules *m)
         .generation = d->generation,
         .clock = &m->core.clock,
         .owner = journal_owner(m->data.journal),
-        .segment_bytes = o->segment_bytes & ~7u,
+        .segment_bytes = data_segment_bytes(o),
         .disk_bytes_max = o->bytes_max,
         .lazy_ns = o->interval_ms * (uint64_t)NS_PER_MS,
         .salvage = o->salvage,
