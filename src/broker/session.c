@@ -256,8 +256,8 @@ static bool may_take_over(const struct session *old, const struct attach *a)
 }
 
 /* The log hears that the client has come. What it must have before the client may hear of its
- * session holds the CONNACK back: a new durable one, and the end of the one that was there
- * (`ended`). One that goes on does so without it. */
+ * session holds the CONNACK back: a durable one that is new, or was when the connection before broke,
+ * and the end of the one that was there (`ended`). One that goes on does so without it. */
 static int put_in_log(struct session *s, bool ended)
 {
     struct journal *j = s->broker->journal;
@@ -265,7 +265,8 @@ static int put_in_log(struct session *s, bool ended)
     bool was_durable = s->sid != 0;
     int err = journal_session(s);
     if (err < 0 && !was_durable) return err == -ERR_FULL ? -ERR_DISK_FULL : err;
-    if (ended || (s->sid && !was_durable)) session_hold(s, journal_tail(j));
+    if (ended) session_hold(s, journal_tail(j));
+    if (s->sid) session_hold(s, s->made_pos);
     return 0;
 }
 

@@ -154,6 +154,7 @@ struct session {
     uint32_t held_head, held_tail, held_mask;
 
     uint64_t sid;       /* its number in the core's log; 0: it is not durable */
+    uint64_t made_pos;  /* where that begins to be so: before it is on disk nobody may hear of it */
     uint64_t seq;       /* of its last entry there */
     uint64_t serial;    /* of its last incoming QoS 2 message */
     struct load *loads; /* what is being read for it (session_load.c) */

@@ -108,6 +108,7 @@ int journal_session(struct session *s)
         return err;
     }
     s->will_written = s->will != NULL;
+    s->made_pos = journal_tail(j);
     return 0;
 }
 
