@@ -256,8 +256,8 @@ static bool may_take_over(const struct session *old, const struct attach *a)
 }
 
 /* The log hears that the client has come. What it must have before the client may hear of its
- * session holds the CONNACK back: a durable one that is new, or was when the connection before broke,
- * and the end of the one that was there (`ended`). One that goes on does so without it. */
+ * session holds the CONNACK back: a durable one that is new, or was when the connection before
+ * broke, and the end of the one that was there (`ended`). One that goes on does so without it. */
 static int put_in_log(struct session *s, bool ended)
 {
     struct journal *j = s->broker->journal;

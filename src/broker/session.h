@@ -277,6 +277,9 @@ bool session_accepted(struct session *s, uint16_t packet_id);
 /* PUBREL: 0, or -ERR_ABSENT. Also after a PUBLISH that was refused, if the client is told. What it
  * is sent from now on waits until the log knows. */
 int session_release(struct session *s, uint16_t packet_id);
+/* A PUBLISH that is no duplicate is a new message [MQTT-3.3.1-2]: if the log had one in doubt with
+ * this id, the client has been refused it, and the id is free. Before session_receive. */
+void session_is_new(struct session *s, uint16_t packet_id);
 /* After a refused PUBLISH, if it is not: it will send it again. */
 void session_unreceive(struct session *s, uint16_t packet_id);
 

@@ -163,6 +163,15 @@ void received_accepted(struct session *s, uint16_t packet_id)
     if (s->sid) journal_received(s, packet_id, x->serial, true);
 }
 
+void session_is_new(struct session *s, uint16_t packet_id)
+{
+    struct received *r = s->received;
+    struct received_id *x = find(r, packet_id);
+    if (LIKELY(!x) || !x->in_doubt || x->again) return;
+    unlink_id(r, x);
+    if (s->sid) journal_released(s, packet_id);
+}
+
 void session_unreceive(struct session *s, uint16_t packet_id)
 {
     struct received_id *x = find(s->received, packet_id);

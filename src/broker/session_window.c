@@ -127,8 +127,7 @@ int flight_send(struct session *s, struct delivery *d, uint32_t group, struct pe
  * never say so, and the connection is closed. */
 static void hold_for_log(struct session *s)
 {
-    const struct journal *j = s->broker->journal;
-    session_hold(s, journal_failed(j) ? UINT64_MAX : journal_tail(j));
+    session_hold(s, journal_tail(s->broker->journal));
 }
 
 /* The message will not be sent again; only its id lives on [MQTT-4.3.3-4]. PUBREL leaves when that

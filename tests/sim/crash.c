@@ -44,7 +44,6 @@ void world_crash(struct world *w)
     bury_cores(w);
     sim_disk_free(&w->sim);
     w->sim = after;
-    w->oracle.trouble = false;
     if (w->trace.broken[0]) return;
     for (unsigned i = any_below(DOWN_STEPS_MAX); i > 0; i--)
         client_act(&w->client[any_below(w->clients)], true);

@@ -29,6 +29,7 @@ struct note {
     uint64_t sent_at;  /* first */
     uint64_t acked_at; /* PUBACK or PUBREC */
     uint64_t doubt_at; /* the last crash that may have lost it; 0: none */
+    bool troubled;     /* under way while the disk failed: refused, perhaps, when some had it */
 };
 
 /* One SUBSCRIBE of a session. Moments are event numbers. */
@@ -106,6 +107,12 @@ void oracle_arrived(struct oracle *o, struct seat *s, const struct arrived *a);
 enum { PAYLOAD_MIN = 8, PAYLOAD_MAX = 8192 };
 uint32_t payload_make(uint8_t *out, uint32_t number, uint32_t n);
 int64_t payload_number(const uint8_t *p, uint32_t n);
+
+/* How often it may have been routed. */
+uint32_t oracle_most(const struct note *n);
+
+/* The disk begins to fail. */
+void oracle_trouble(struct oracle *o);
 
 /* The broker has crashed: whatever was not acknowledged is in doubt. */
 void oracle_crash(struct oracle *o);

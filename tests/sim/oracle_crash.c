@@ -9,9 +9,19 @@
 #include "base/assert.h"
 #include "oracle.h"
 
+void oracle_trouble(struct oracle *o)
+{
+    o->trouble = true;
+    for (uint32_t i = 1; i <= o->notes; i++) {
+        struct note *n = note_at(o, i);
+        if (n->sent_at != NEVER && n->acked_at == NEVER) n->troubled = true;
+    }
+}
+
 void oracle_crash(struct oracle *o)
 {
     o->crashes++;
+    o->trouble = false;
     for (uint32_t i = 1; i <= o->notes; i++) {
         struct note *n = note_at(o, i);
         if (n->will && n->fate > 0) n->fate = 0;
@@ -26,7 +36,7 @@ bool is_loose(const struct oracle *o, uint32_t number)
     if (o->crashes == 0) return false;
     if (number == CLEAR) return true; /* which one it was is not known */
     const struct note *n = &o->note[number - 1];
-    return n->doubt_at || n->will || (n->qos == 1 && n->sends > 1);
+    return n->doubt_at || n->will || n->troubled || (n->qos == 1 && n->sends > 1);
 }
 
 /* ---- once more ----------------------------------------------------------------------------- */
@@ -82,6 +92,12 @@ bool came_in_former_life(struct oracle *o, struct seat *s, const struct arrived 
 
 /* ---- loose messages ------------------------------------------------------------------------ */
 
+/* Who is refused at QoS 2 when some have it, and does not hear of it, sends it again. */
+uint32_t oracle_most(const struct note *n)
+{
+    return n->qos == 1 || n->troubled ? n->sends : n->sends > 0;
+}
+
 static uint32_t times_got(const struct seat *s, unsigned topic, uint32_t number)
 {
     uint32_t n = 0;
@@ -96,7 +112,7 @@ void oracle_judge_loose(struct oracle *o, const struct seat *s)
         const struct note *n = note_at(o, i);
         struct claim c;
         if (n->qos == 0 || n->clear || n->will || !is_loose(o, i)) continue;
-        uint32_t times = times_got(s, n->topic, i), most = n->qos == 2 ? 1 : n->sends;
+        uint32_t times = times_got(s, n->topic, i), most = oracle_most(n);
         if (times > most && !s->member)
             broken(o->t, "client %u got message %u at QoS %u %u times; it was sent %u times",
                    s->client, i, n->qos, times, n->sends);

@@ -36,7 +36,7 @@ static void judge_note(struct oracle *o, uint32_t number, uint32_t times)
         judge_will(o, number, times);
         return;
     }
-    uint32_t most = n->qos == 1 ? n->sends : n->sends > 0;
+    uint32_t most = oracle_most(n);
     if (times > most)
         broken(o->t, "message %u at QoS %u was sent %u times and delivered %u times", number,
                n->qos, n->sends, times);

@@ -152,7 +152,7 @@ static void spoil_disk(struct world *w)
     } ways[] = {{SIM_SYNC, EIO, false}, {SIM_WRITE, EIO, false}, {SIM_WRITE, ENOSPC, true}};
     unsigned way = any_below(ARRAY_LEN(ways) + 1);
     struct sim_disk *d = w->sim;
-    w->oracle.trouble = true;
+    oracle_trouble(&w->oracle);
     if (way == ARRAY_LEN(ways)) {
         d->bytes_max = d->bytes + any_below(200000);
         trace(&w->trace, "the disk will be full at %llu bytes", (unsigned long long)d->bytes_max);

@@ -145,7 +145,7 @@ uint64_t journal_queue_memory_max(const struct journal *j)
 
 uint64_t journal_tail(const struct journal *j)
 {
-    return j->failed ? 0 : j->written;
+    return j->failed ? UINT64_MAX : j->written;
 }
 
 struct journal_stats journal_stats(const struct journal *j)

@@ -70,8 +70,8 @@ uint64_t journal_queue_memory_max(const struct journal *j);
 /* ---- what waits for the disk ------------------------------------------------------------ */
 
 /* Positions count what was written, one for each record: core->durable says how many are on disk.
- * This is the position of what was written last; 0, which is on disk, once the log has failed:
- * nothing more waits for it. */
+ * This is the position of what was written last; UINT64_MAX, which never will be on disk, once the
+ * log has failed: the connection of who waits for it is closed. */
 uint64_t journal_tail(const struct journal *j);
 
 /* `mail` goes to core `to` (this one: its handler is called) when all that was appended so far is

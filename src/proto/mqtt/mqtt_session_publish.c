@@ -172,6 +172,7 @@ int mqtt_on_publish(struct mqtt *m, const struct mqtt_frame *f)
     if (!pub.topic_hash) pub.topic_hash = broker_topic_hash(core->broker, pub.topic);
     count(&core->core->counters, C_messages_received);
 
+    if (p.qos == 2 && !p.dup) session_is_new(m->session, p.packet_id);
     if (p.qos == 2) return publish_qos2(m, &pub, p.packet_id);
     if (p.qos == 1) return publish_counted(m, &pub, p.packet_id, 0);
     publish(m, &pub, 0); /* without memory, or leave, it is lost [MQTT-4.3.1-1] */
