@@ -57,12 +57,12 @@ static bool came_again_already(const struct receipts *r, const struct seat *s, u
     return false;
 }
 
-/* What comes once more keeps its order, and comes before what is new. */
+/* What comes once more keeps its order, and comes before what is new; but not by a share group. */
 static void check_turn(struct oracle *o, const struct seat *s, const struct arrived *a)
 {
     const struct receipts *live = &s->live[a->topic], *again = &s->again[a->topic];
     uint32_t place = former(live, s, a->number);
-    if (is_loose(o, a->number)) return;
+    if (s->member || is_loose(o, a->number)) return;
     for (uint32_t i = 0; i < again->n; i++) {
         const struct receipt *x = &again->at[i];
         if (x->life != s->life || is_loose(o, x->number)) continue;
@@ -98,11 +98,12 @@ uint32_t oracle_most(const struct note *n)
     return n->qos == 1 || n->troubled ? n->sends : n->sends > 0;
 }
 
-static uint32_t times_got(const struct seat *s, unsigned topic, uint32_t number)
+static uint32_t times_got(const struct seat *s, unsigned topic, uint32_t number, uint8_t min_qos)
 {
+    const struct receipts *r = &s->live[topic];
     uint32_t n = 0;
-    for (uint32_t i = 0; i < s->live[topic].n; i++)
-        n += s->live[topic].at[i].number == number;
+    for (uint32_t i = 0; i < r->n; i++)
+        n += r->at[i].number == number && r->at[i].qos >= min_qos;
     return n;
 }
 
@@ -112,11 +113,12 @@ void oracle_judge_loose(struct oracle *o, const struct seat *s)
         const struct note *n = note_at(o, i);
         struct claim c;
         if (n->qos == 0 || n->clear || n->will || !is_loose(o, i)) continue;
-        uint32_t times = times_got(s, n->topic, i), most = oracle_most(n);
+        uint32_t times = times_got(s, n->topic, i, n->qos), most = oracle_most(n);
         if (times > most && !s->member)
             broken(o->t, "client %u got message %u at QoS %u %u times; it was sent %u times",
                    s->client, i, n->qos, times, n->sends);
-        if (times || n->acked_at == NEVER || !claim_of(o, s, n->topic, &c)) continue;
+        if (times_got(s, n->topic, i, 0) || n->acked_at == NEVER || !claim_of(o, s, n->topic, &c))
+            continue;
         if (c.qos > 0 && n->sent_at > c.granted_at)
             broken(o->t, "client %u missed message %u on %s, which was acknowledged", s->client, i,
                    topic_name(n->topic));
