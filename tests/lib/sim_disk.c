@@ -371,6 +371,7 @@ static void keep_base(struct sim_disk *d)
         ;
     for (unsigned i = 0; i < d->ninodes; i++) {
         struct sim_inode *f = &d->inode[i];
+        if (!f->used) continue;
         f->base = must(malloc(f->size + 1));
         if (f->size) memcpy(f->base, f->data, f->size);
         f->base_size = f->size;

@@ -249,3 +249,48 @@ static inline void data_publish(struct data_rig *r, struct client *c, const char
     assert_int_equal(broker_publish(c->session, &p, how & 3 ? id : 0, 0, &mailed), 0);
     data_turn(r);
 }
+
+/* ---- something to keep ---------------------------------------------------------------------- */
+
+enum { DATA_CLIENTS = 6, DATA_LONG_S = 100000 };
+
+/* Lives until seven more have been asked for. */
+static inline const char *data_name(const char *kind, unsigned i)
+{
+    static char text[8][32];
+    static unsigned next;
+    char *t = text[next++ % 8];
+    snprintf(t, sizeof text[0], "%s%u", kind, i);
+    return t;
+}
+
+/* A disk after a crash, with sessions, messages that wait and in flight, QoS 2 half received, and
+ * retained ones. */
+static inline struct sim_disk *data_some(unsigned cores)
+{
+    struct data_rig *r = data_rig_open(sim_disk_new(), cores, 0);
+    struct client *p = data_client(r, "publisher", DATA_LONG_S);
+    for (unsigned i = 0; i < DATA_CLIENTS; i++) {
+        struct client *c = data_client(r, data_name("c", i), DATA_LONG_S);
+        data_sub(r, c, i % 3 ? "a/#" : "$share/g/a/#", 2);
+        if (i == 1) {
+            for (unsigned k = 0; k < 4; k++)
+                data_publish(r, p, "a/first", data_name("first", k), 2);
+            assert_int_equal(session_on_pubrec(c->session, 1, false), 0);
+        }
+        data_leave(r, c);
+        free(c);
+    }
+    for (unsigned i = 0; i < 12; i++)
+        data_publish(r, p, data_name("a/", i % 4), data_name("m", i),
+                     1 | (i % 3 ? 0 : SAY_RETAINED));
+    for (uint16_t id = 1; id <= 3; id++)
+        assert_int_equal(session_receive(p->session, id), 0);
+    data_advance(r, 2);
+    data_leave(r, p);
+    data_forget(p);
+    data_advance(r, 2);
+    struct sim_disk *after = sim_disk_crash(r->sim, r->sim->nsteps, 0);
+    data_rig_free(r);
+    return after;
+}

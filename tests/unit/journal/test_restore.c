@@ -21,15 +21,6 @@ static struct data_rig *crash(struct data_rig *r, unsigned m)
     return data_rig_crash(r, moves[m][1], 5);
 }
 
-static const char *name_of(const char *kind, unsigned i)
-{
-    static char text[8][32];
-    static unsigned next;
-    char *t = text[next++ % 8];
-    snprintf(t, sizeof text[0], "%s%u", kind, i);
-    return t;
-}
-
 static void what_waits_comes_to_everybody_in_its_order(void **state)
 {
     enum { CLIENTS = 7, MESSAGES = 12 };
@@ -40,9 +31,9 @@ static void what_waits_comes_to_everybody_in_its_order(void **state)
         char expected[CLIENTS][1024] = {0};
         struct client *p = data_client(r, "publisher", 0);
         for (unsigned i = 0; i < CLIENTS; i++) {
-            struct client *c = data_client(r, name_of("c", i), LONG_S);
+            struct client *c = data_client(r, data_name("c", i), LONG_S);
             data_sub(r, c, "all/#", 1);
-            data_sub(r, c, name_of("own/", i), 2);
+            data_sub(r, c, data_name("own/", i), 2);
             data_leave(r, c);
             free(c);
         }
@@ -50,7 +41,7 @@ static void what_waits_comes_to_everybody_in_its_order(void **state)
             char text[16];
             snprintf(text, sizeof text, "m%u", i);
             bool own = i % 3 == 0;
-            data_publish(r, p, own ? name_of("own/", i % CLIENTS) : "all/x", text, own ? 2 : 1);
+            data_publish(r, p, own ? data_name("own/", i % CLIENTS) : "all/x", text, own ? 2 : 1);
             for (unsigned k = 0; k < CLIENTS; k++) {
                 if (own && k != i % CLIENTS) continue;
                 if (*expected[k]) strcat(expected[k], " ");
@@ -63,7 +54,7 @@ static void what_waits_comes_to_everybody_in_its_order(void **state)
         assert_int_equal(r->found.subscriptions, 2 * CLIENTS);
         assert_int_equal(r->found.lost, 0);
         for (unsigned i = 0; i < CLIENTS; i++) {
-            struct client *c = data_client(r, name_of("c", i), LONG_S);
+            struct client *c = data_client(r, data_name("c", i), LONG_S);
             assert_true(c->present);
             assert_false(c->session->restored);
             assert_string_equal(client_heard(c), expected[i]);
@@ -83,7 +74,7 @@ static void what_is_published_afterwards_finds_its_subscribers(void **state)
     {
         struct data_rig *r = fresh(m);
         for (unsigned i = 0; i < 6; i++) {
-            struct client *c = data_client(r, name_of("c", i), LONG_S);
+            struct client *c = data_client(r, data_name("c", i), LONG_S);
             data_sub(r, c, i % 2 ? "a/+" : "a/b", 1);
             data_leave(r, c);
             free(c);
@@ -93,7 +84,7 @@ static void what_is_published_afterwards_finds_its_subscribers(void **state)
         data_publish(r, p, "a/b", "one", 1);
         data_publish(r, p, "a/c", "two", 1);
         for (unsigned i = 0; i < 6; i++) {
-            struct client *c = data_client(r, name_of("c", i), LONG_S);
+            struct client *c = data_client(r, data_name("c", i), LONG_S);
             assert_string_equal(client_heard(c), i % 2 ? "one two" : "one");
             data_leave(r, c);
             free(c);
@@ -114,7 +105,7 @@ static void what_is_in_flight_is_sent_again_under_its_packet_id(void **state)
             r, c, &(struct attach){.client_id = BYTES("c"), .expiry_s = LONG_S, .receive_max = 4});
         data_sub(r, c, "a", 2);
         for (unsigned i = 1; i <= 7; i++)
-            data_publish(r, p, "a", name_of("m", i), i % 2 ? 2 : 1);
+            data_publish(r, p, "a", data_name("m", i), i % 2 ? 2 : 1);
         assert_string_equal(client_heard(c), "m1 m2 m3 m4");
         assert_int_equal(session_on_pubrec(c->session, 1, false), 0); /* m1 */
         assert_int_equal(session_on_puback(c->session, 2), 0);        /* m2: m5 comes as 5 */
@@ -151,7 +142,7 @@ static void what_is_retained_is_there_again(void **state)
         struct data_rig *r = fresh(m);
         struct client *p = data_client(r, "publisher", 0);
         for (unsigned i = 0; i < 9; i++)
-            data_publish(r, p, name_of("r/", i), name_of("v", i), 1 | SAY_RETAINED);
+            data_publish(r, p, data_name("r/", i), data_name("v", i), 1 | SAY_RETAINED);
         data_publish(r, p, "r/3", "", 1 | SAY_RETAINED);
         data_publish(r, p, "r/4", "new", 1 | SAY_RETAINED);
         data_forget(p);
@@ -160,8 +151,8 @@ static void what_is_retained_is_there_again(void **state)
         struct client *c = data_client(r, "c", 0);
         for (unsigned i = 0; i < 9; i++) {
             client_forget(c);
-            data_sub(r, c, name_of("r/", i), 1);
-            assert_string_equal(client_heard(c), i == 3 ? "" : i == 4 ? "new" : name_of("v", i));
+            data_sub(r, c, data_name("r/", i), 1);
+            assert_string_equal(client_heard(c), i == 3 ? "" : i == 4 ? "new" : data_name("v", i));
         }
         client_forget(c);
         data_sub(r, c, "r/#", 1);
@@ -242,7 +233,7 @@ static void a_session_ends_when_its_time_is_over_wherever_it_was_spent(void **st
         struct data_rig *r = fresh(m);
         static const uint32_t expiry_s[] = {8, 20, 40};
         for (unsigned i = 0; i < 3; i++) {
-            struct client *c = data_client(r, name_of("c", i), expiry_s[i]);
+            struct client *c = data_client(r, data_name("c", i), expiry_s[i]);
             data_sub(r, c, "a", 1);
             data_leave(r, c);
             free(c);
@@ -300,13 +291,13 @@ static void a_share_groups_messages_wait_for_the_first_member(void **state)
         struct data_rig *r = fresh(m);
         struct client *p = data_client(r, "publisher", 0);
         for (unsigned i = 0; i < 4; i++) {
-            struct client *c = data_client(r, name_of("c", i), LONG_S);
+            struct client *c = data_client(r, data_name("c", i), LONG_S);
             data_sub(r, c, "$share/g/a/#", 1);
             data_leave(r, c);
             free(c);
         }
         for (unsigned i = 0; i < 12; i++)
-            data_publish(r, p, name_of("a/", i), name_of("m", i), 1);
+            data_publish(r, p, data_name("a/", i), data_name("m", i), 1);
         data_forget(p);
         r = crash(r, m);
         assert_int_equal(r->found.messages, 12);
@@ -314,7 +305,7 @@ static void a_share_groups_messages_wait_for_the_first_member(void **state)
         for (unsigned i = 0; i < 12; i++) {
             unsigned times = 0;
             for (unsigned k = 0; k < c->n; k++)
-                times += strcmp(c->note[k].payload, name_of("m", i)) == 0;
+                times += strcmp(c->note[k].payload, data_name("m", i)) == 0;
             assert_int_equal(times, 1);
         }
         data_leave(r, c);
@@ -333,14 +324,14 @@ static void nothing_changes_however_often_it_restarts(void **state)
     (void)state;
 
     for (unsigned i = 0; i < 8; i++) {
-        c[i] = data_client(r, name_of("c", i), LONG_S);
+        c[i] = data_client(r, data_name("c", i), LONG_S);
         data_sub(r, c[i], i % 3 ? "a/#" : "$share/g/a/#", (uint8_t)(1 + i % 2));
         if (i % 2) data_leave(r, c[i]); /* the others have it in flight */
     }
     for (unsigned i = 0; i < 40; i++)
-        data_publish(r, p, name_of("a/", i % 7), name_of("m", i), 1 + i % 2);
+        data_publish(r, p, data_name("a/", i % 7), data_name("m", i), 1 + i % 2);
     for (unsigned i = 0; i < 5; i++)
-        data_publish(r, p, name_of("a/", i), name_of("r", i), 1 | SAY_RETAINED);
+        data_publish(r, p, data_name("a/", i), data_name("r", i), 1 | SAY_RETAINED);
     for (unsigned i = 0; i < 8; i++) {
         if (i % 2 == 0) data_leave(r, c[i]);
         free(c[i]);

@@ -5,48 +5,9 @@
 
 #include "unit/journal/data_rig.h"
 
-enum { LONG_S = 100000, CLIENTS = 6 };
+enum { LONG_S = 100000, CLIENTS = DATA_CLIENTS };
 
 static const unsigned moves[][2] = {{1, 2}, {2, 1}, {2, 5}, {3, 2}};
-
-static const char *name_of(const char *kind, unsigned i)
-{
-    static char text[8][32];
-    static unsigned next;
-    char *t = text[next++ % 8];
-    snprintf(t, sizeof text[0], "%s%u", kind, i);
-    return t;
-}
-
-/* A disk after a crash, with sessions, messages that wait and in flight, QoS 2 half received, and
- * retained ones. */
-static struct sim_disk *some_data(unsigned cores)
-{
-    struct data_rig *r = data_rig_open(sim_disk_new(), cores, 0);
-    struct client *p = data_client(r, "publisher", LONG_S);
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        struct client *c = data_client(r, name_of("c", i), LONG_S);
-        data_sub(r, c, i % 3 ? "a/#" : "$share/g/a/#", 2);
-        if (i == 1) {
-            for (unsigned k = 0; k < 4; k++)
-                data_publish(r, p, "a/first", name_of("first", k), 2);
-            assert_int_equal(session_on_pubrec(c->session, 1, false), 0);
-        }
-        data_leave(r, c);
-        free(c);
-    }
-    for (unsigned i = 0; i < 12; i++)
-        data_publish(r, p, name_of("a/", i % 4), name_of("m", i), 1 | (i % 3 ? 0 : SAY_RETAINED));
-    for (uint16_t id = 1; id <= 3; id++)
-        assert_int_equal(session_receive(p->session, id), 0);
-    data_advance(r, 2);
-    data_leave(r, p);
-    data_forget(p);
-    data_advance(r, 2);
-    struct sim_disk *after = sim_disk_crash(r->sim, r->sim->nsteps, 0);
-    data_rig_free(r);
-    return after;
-}
 
 /* As a start does it. */
 static int change_cores(struct sim_disk *sim, unsigned cores)
@@ -66,7 +27,7 @@ static void everything_is_in_the_new_logs(void **state)
     unsigned cores;
     (void)state;
     for (unsigned m = 0; m < ARRAY_LEN(moves); m++) {
-        struct sim_disk *sim = some_data(moves[m][0]);
+        struct sim_disk *sim = data_some(moves[m][0]);
         struct image_text *before = data_text(sim, &cores);
         assert_int_equal(change_cores(sim, moves[m][1]), 0);
         struct image_text *after = data_text(sim, &cores);
@@ -83,7 +44,7 @@ static void a_crash_at_any_step_leaves_all_old_or_all_new(void **state)
 {
     (void)state;
     for (unsigned m = 0; m < ARRAY_LEN(moves); m++) {
-        struct sim_disk *sim = some_data(moves[m][0]);
+        struct sim_disk *sim = data_some(moves[m][0]);
         unsigned cores, switched = 0;
         struct image_text *before = data_text(sim, &cores);
         unsigned first = sim->nsteps;
@@ -111,7 +72,7 @@ static void a_start_after_such_a_crash_comes_up_with_everything(void **state)
 {
     (void)state;
     for (unsigned m = 0; m < ARRAY_LEN(moves); m++) {
-        struct sim_disk *sim = some_data(moves[m][0]);
+        struct sim_disk *sim = data_some(moves[m][0]);
         unsigned first = sim->nsteps;
         assert_int_equal(change_cores(sim, moves[m][1]), 0);
         for (unsigned n = first; n <= sim->nsteps; n += 7) {
@@ -137,7 +98,7 @@ static void a_disk_that_fails_leaves_the_old_logs_in_force(void **state)
     for (unsigned k = 0; k < ARRAY_LEN(calls); k++) {
         unsigned cores, at = 1, failed = 1;
         for (; failed && at < 500; at += 1 + at / 8) {
-            struct sim_disk *fresh = some_data(2);
+            struct sim_disk *fresh = data_some(2);
             struct image_text *before = data_text(fresh, &cores);
             fresh->fail_call = calls[k];
             fresh->fail_at = at;
@@ -161,7 +122,7 @@ static void what_is_too_large_for_the_new_segments_is_said(void **state)
 {
     static const struct clock clock = {.now_ns = 1};
     static char large[8192];
-    struct data_rig *rig = data_rig_open(some_data(2), 2, 50);
+    struct data_rig *rig = data_rig_open(data_some(2), 2, 50);
     struct client *p = data_client(rig, "another", 0);
     struct rewrite_found found;
     struct store_dir dir;
