@@ -105,6 +105,27 @@ static void entries_end_with_their_session(void **state)
     journal_rig_free(r);
 }
 
+static void entry_remembers_the_share_group_by_which_it_came(void **state)
+{
+    (void)state;
+    struct journal_rig *r = journal_rig_new(1);
+    struct client *a = rig_client(r, "a", &door_commit, 100);
+    struct client *p = rig_client(r, "p", &door_commit, 0);
+    client_sub(r->k, a, "$share/g/+", 1);
+    client_detach(r->k, a, false);
+    rig_publish(r, p, "t", "hello", 1);
+    struct image im;
+    rig_image(r, 0, &im);
+    const struct image_entry *e = image_session_find(&im, 1)->entries;
+    assert_non_null(e);
+    assert_non_null(e->group);
+    assert_true(bytes_eq(bytes_of(e->group->at, e->group->n), bytes_str("$share/g/+")));
+    image_fini(&im);
+    client_free(r->k, a);
+    client_free(r->k, p);
+    journal_rig_free(r);
+}
+
 static void full_log_keeps_no_half_of_a_message(void **state)
 {
     (void)state;
@@ -268,6 +289,7 @@ int main(void)
         cmocka_unit_test(body_is_written_once_for_all_sessions_and_lives_as_long_as_one_needs_it),
         cmocka_unit_test(message_on_its_way_at_qos_2_is_sent_then_confirmed_then_done),
         cmocka_unit_test(entries_end_with_their_session),
+        cmocka_unit_test(entry_remembers_the_share_group_by_which_it_came),
         cmocka_unit_test(full_log_keeps_no_half_of_a_message),
         cmocka_unit_test(what_leaves_for_another_member_is_kept_till_that_one_has_it),
         cmocka_unit_test(last_word_about_a_retained_message_counts),

@@ -239,6 +239,29 @@ static void what_its_client_sends_at_qos_2_is_received_accepted_and_released(voi
     journal_rig_free(r);
 }
 
+static void id_that_the_log_cannot_let_go_is_not_let_go(void **state)
+{
+    (void)state;
+    struct journal_rig *r = journal_rig_new(1);
+    struct client *c = calloc(1, sizeof *c);
+    struct session *s = attach_holding(r, c, &door_commit, false);
+    assert_int_equal(session_receive(s, 7), 0);
+    rig_turn(r);
+    held_up_to = 0;
+    assert_int_equal(session_release(s, 7), 0);
+    assert_int_equal(held_up_to, journal_tail(r->journal[0]));
+    struct sim_disk *sim = r->disk[0].sim;
+    sim->fail_call = SIM_SYNC;
+    sim->fail_at = 1;
+    sim->fail_errno = 5;
+    rig_turn(r);
+    assert_true(journal_failed(r->journal[0]));
+    assert_int_equal(session_release(s, 7), -ERR_ABSENT); /* again, on another connection */
+    assert_true(held_up_to == UINT64_MAX);
+    client_free(r->k, c);
+    journal_rig_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +275,7 @@ int main(void)
         cmocka_unit_test(will_is_in_the_log_until_it_is_sent_or_dropped),
         cmocka_unit_test(answers_wait_for_what_they_promise),
         cmocka_unit_test(what_its_client_sends_at_qos_2_is_received_accepted_and_released),
+        cmocka_unit_test(id_that_the_log_cannot_let_go_is_not_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

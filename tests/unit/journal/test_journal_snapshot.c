@@ -2,6 +2,7 @@
 /* test_journal_snapshot.c -- brokers that live at random while snapshots are made a little at a
  * time: what the disk says is what there is, whenever one looks. */
 #include "broker/pendings.h"
+#include "broker/received.h"
 #include "broker/retain_node.h"
 #include "unit/journal/journal_rig.h"
 
@@ -65,16 +66,26 @@ static unsigned say_entries(struct image_text *t, const struct session *s)
     return n;
 }
 
+static unsigned say_received(struct image_text *t, const struct session *s)
+{
+    struct received_fact f;
+    unsigned n = 0;
+    for (uint32_t id = 0; received_next(s, id, &f); id = f.packet_id + 1u, n++)
+        IMAGE_SAY(t, "received %" PRIu64 " %u %" PRIu64 " %d", s->sid, f.packet_id, f.serial,
+                  f.accepted);
+    return n;
+}
+
 static void say_session(struct image_text *t, const struct session *s)
 {
     struct record_session r;
     journal_session_record(s, &r);
-    unsigned entries = say_entries(t, s);
+    unsigned entries = say_entries(t, s), received = say_received(t, s);
     IMAGE_SAY(t,
               "session %" PRIu64 " %.*s.0 serial 0 flight 0 expiry %u gone %" PRIu64
-              " user 0 will %d %016" PRIx64 " n %u %u 0",
+              " user 0 will %d %016" PRIx64 " n %u %u %u",
               s->sid, (int)s->client_id_len, s->client_id, s->expiry_s, r.gone_ms, s->will != NULL,
-              s->will ? image_print_of(message_payload(s->will)) : 0, s->nsubs, entries);
+              s->will ? image_print_of(message_payload(s->will)) : 0, s->nsubs, entries, received);
     for (const struct sub *x = s->subs; x; x = x->session_next) {
         struct bytes name = filter_entry_name(&x->filter->entry);
         IMAGE_SAY(t, "sub %" PRIu64 " %.*s %u %d %d %u", s->sid, (int)name.n, (const char *)name.p,
@@ -123,6 +134,7 @@ static struct image_text *what_the_disk_says(const struct journal_rig *r)
     rig_image(r, 0, &im);
     for (struct image_session *s = im.sessions; s; s = s->next) {
         s->r.flight = 0;
+        s->r.serial = 0;
         for (struct image_entry *e = s->entries; e; e = e->next)
             unify(e);
     }
@@ -214,18 +226,31 @@ static void confirm(struct life *l, struct client *c)
         assert_int_equal(session_on_pubrec(s, id, pick(l, 8) == 0), 0);
 }
 
+/* Of a packet id that its client has used, or of none. */
+static void let_go(struct life *l, struct session *s)
+{
+    struct received_fact f;
+    if (!received_next(s, pick(l, 600), &f)) return;
+    if (pick(l, 3) == 0)
+        received_accepted(s, f.packet_id);
+    else
+        assert_int_equal(session_release(s, f.packet_id), 0);
+}
+
 static void act_connected(struct life *l, struct client *c)
 {
     struct sub_request r = {.filter = bytes_str(filters[pick(l, FILTERS)]),
                             .qos = (uint8_t)pick(l, 3),
                             .sub_id = pick(l, 2)};
-    switch (pick(l, 10)) {
+    switch (pick(l, 12)) {
     case 0: client_detach(l->r->k, c, pick(l, 2)); break;
     case 1:
         if (!c->batch.session || c->suback) client_ask(c, &r);
         break;
     case 2: (void)broker_unsubscribe(c->session, r.filter); break;
     case 3: c->not_ready = !c->not_ready; break;
+    case 4: (void)session_receive(c->session, (uint16_t)(1 + pick(l, 600))); break;
+    case 5: let_go(l, c->session); break;
     default:
         confirm(l, c);
         client_forget(c);
