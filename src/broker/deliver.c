@@ -103,7 +103,7 @@ static bool is_known(const struct broker *b, struct message *m)
 }
 
 /* Offers `m` to all who want it. The worst of what became of it. */
-static int offer(struct broker *b, struct message *m, const struct targets *t)
+static int offer_each(struct broker *b, struct message *m, const struct targets *t)
 {
     struct delivery d = {.m = m, .serial = ++b->serial};
     bool known = UNLIKELY(m->flags & MESSAGE_IN_DOUBT) && is_known(b, m);
@@ -122,6 +122,16 @@ static int offer(struct broker *b, struct message *m, const struct targets *t)
         int status = session_offer(g->session, &d, 0);
         if (status < worst) worst = status;
     }
+    return worst;
+}
+
+/* The same; if the message has a name by which it may come again, the log learns it. */
+static int offer(struct broker *b, struct message *m, const struct targets *t)
+{
+    bool named = UNLIKELY(m->flags & MESSAGE_LOGGED) && message_logged(m)->serial && b->journal;
+    if (named) journal_deliver(b->journal, m, t->n);
+    int worst = offer_each(b, m, t);
+    if (named) journal_delivered(b->journal);
     return worst;
 }
 

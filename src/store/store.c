@@ -114,6 +114,12 @@ int store_append(struct store *s, const struct store_put *p, struct store_ref *r
     return store_put(s, &r, p, ref);
 }
 
+int store_together(struct store *s, uint32_t bytes, bool reserve)
+{
+    if (s->state != STORE_OPEN || s->o.read_only) return -ERR_STORAGE;
+    return make_room(s, bytes, reserve);
+}
+
 int store_put_own(struct store *s, enum record_type type, struct bytes body, bool reserve,
                   struct store_ref *ref)
 {

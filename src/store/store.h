@@ -146,6 +146,11 @@ struct store_put {
 int store_append(struct store *s, const struct store_put *p, struct store_ref *ref);
 bool store_has_room(const struct store *s); /* or waiting for some is in vain: -ERR_FULL */
 
+/* What is appended next, up to `bytes` in all and before the next store_commit(), goes to the disk
+ * in one commit; else a commit also ends where a segment does. The errors are those of an append of
+ * that size. */
+int store_together(struct store *s, uint32_t bytes, bool reserve);
+
 /* Key and parts of a record may have so many bytes together, or it is -ERR_TOO_LARGE: with a
  * segment_bytes (0: the usual) that is to be, and with that of `s`. */
 uint32_t store_record_limit(uint32_t segment_bytes);

@@ -85,6 +85,15 @@ struct image_origin {
     uint32_t n, room;
 };
 
+/* A QoS 2 message that may come again: some of a delivery's entries may have been cut off the end
+ * of the log with what says that all were there. Nobody has been told of any of them. */
+struct image_unfinished {
+    uint64_t body_pos; /* 0: there is none */
+    uint64_t origin, serial;
+    struct record_flight_change *entry; /* those that were there; malloc'd */
+    uint32_t n;
+};
+
 struct image {
     uint64_t seed; /* of the tables */
     struct image_session *sessions, **sessions_end;
@@ -96,6 +105,7 @@ struct image {
     struct table by_sid, by_filter, by_seq, by_packet, by_topic, by_origin;
     struct table moved, names;
     struct slab entry_slab, received_slab, moved_slab;
+    struct image_unfinished unfinished;
 };
 
 void image_init(struct image *im, uint64_t seed);
@@ -105,8 +115,9 @@ void image_fini(struct image *im);
  * superseded are ignored. */
 int image_apply(struct image *im, const struct store_record *s);
 
-/* After the last: bodies are where they were moved to, entries in the order of their numbers, and
- * of two sessions of one client only the later is left. -ERR_NOMEM. */
+/* After the last: the entries of an unfinished delivery are taken out, bodies are where they were
+ * moved to, entries in the order of their numbers, and of two sessions of one client only the later
+ * is left. -ERR_NOMEM. */
 int image_finish(struct image *im);
 
 struct image_session *image_session_find(const struct image *im, uint64_t sid);

@@ -22,7 +22,7 @@ static void forget_ids(struct image_entry *e)
     e->sub_id = 0;
 }
 
-static void drop_entry(struct image *im, struct image_entry *e)
+void image_drop_entry(struct image *im, struct image_entry *e)
 {
     struct image_session *s = e->session;
     if (s->entries_end == &e->next) s->entries_end = e->link;
@@ -37,7 +37,7 @@ static void drop_entry(struct image *im, struct image_entry *e)
 void image_drop_entries(struct image *im, struct image_session *s)
 {
     while (s->entries)
-        drop_entry(im, s->entries);
+        image_drop_entry(im, s->entries);
 }
 
 static struct image_entry *entry_new(struct image *im, struct image_session *s, uint64_t seq)
@@ -134,7 +134,7 @@ int image_on_flight(struct image *im, const struct store_record *rec)
     int err = record_get_flight(rec, &r);
     if (err < 0) return err;
     struct image_entry *e = entry_find(im, r.sid, r.seq);
-    if (e && rec->type == RECORD_DONE) drop_entry(im, e);
+    if (e && rec->type == RECORD_DONE) image_drop_entry(im, e);
     if (e && rec->type == RECORD_FLIGHT) set_flight(e, r.state, r.flight);
     return 0;
 }

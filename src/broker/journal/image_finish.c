@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* image_finish.c -- what can be said only when the last record has been seen. */
+#include <stdlib.h>
+
 #include "broker/journal/image_internal.h"
 
 /* ---- the order of entries ------------------------------------------------------------------
@@ -64,6 +66,33 @@ static void sort_entries(struct image_session *s)
     s->entries_end = link;
 }
 
+/* ---- what did not come to its end ---------------------------------------------------------- */
+
+static int note_unfinished(struct image_unfinished *u, const struct image_entry *e)
+{
+    size_t bytes = (u->n + 1) * sizeof *u->entry;
+    struct record_flight_change *entry = realloc(u->entry, bytes);
+    if (!entry) return -ERR_NOMEM;
+    u->entry = entry;
+    u->entry[u->n++] = (struct record_flight_change){.sid = e->session->r.sid, .seq = e->seq};
+    return 0;
+}
+
+/* The last delivery of the log, if only a part of it is there: its publisher has not been answered,
+ * and publishes it again. */
+static int take_unfinished(struct image *im)
+{
+    struct image_unfinished *u = &im->unfinished;
+    for (struct image_session *s = im->sessions; s && u->body_pos; s = s->next)
+        for (struct image_entry *next, *e = s->entries; e; e = next) {
+            next = e->next;
+            if (e->body_pos != u->body_pos) continue;
+            if (note_unfinished(u, e) < 0) return -ERR_NOMEM;
+            image_drop_entry(im, e);
+        }
+    return 0;
+}
+
 /* ---- all ------------------------------------------------------------------------------------ */
 
 static void place_bodies(const struct image *im, struct image_session *s)
@@ -94,7 +123,7 @@ static int keep_latest(struct image *im, struct table *clients, struct image_ses
 int image_finish(struct image *im)
 {
     struct table clients = {0};
-    int err = 0;
+    int err = take_unfinished(im);
     for (struct image_session *next, *s = im->sessions; s && err == 0; s = next) {
         next = s->next;
         sort_entries(s);

@@ -35,6 +35,7 @@ struct image_copy *image_copy_of(const struct store_record *s);
 int image_on_entry(struct image *im, const struct store_record *s);
 int image_on_flight(struct image *im, const struct store_record *s);
 int image_on_received(struct image *im, const struct store_record *s);
+void image_drop_entry(struct image *im, struct image_entry *e);
 void image_drop_entries(struct image *im, struct image_session *s);
 void image_drop_received(struct image *im, struct image_session *s);
 

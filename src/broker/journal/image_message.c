@@ -105,13 +105,17 @@ static int add_serial(struct image_origin *x, uint64_t serial)
 
 int image_on_origin(struct image *im, const struct store_record *rec)
 {
+    struct image_unfinished *u = &im->unfinished;
     struct record_origin r;
     int err = record_get_origin(rec, &r);
     if (err < 0) return err;
     struct image_origin *x = origin_at(im, r.origin);
     if (!x) return -ERR_NOMEM;
-    for (uint32_t i = 0; i < r.nserials; i++)
-        if (add_serial(x, record_serial(&r, i)) < 0) return -ERR_NOMEM;
+    for (uint32_t i = 0; i < r.nserials; i++) {
+        uint64_t serial = record_serial(&r, i);
+        if (add_serial(x, serial) < 0) return -ERR_NOMEM;
+        if (u->origin == r.origin && u->serial == serial) u->body_pos = 0;
+    }
     return 0;
 }
 
@@ -121,15 +125,18 @@ int image_on_body(struct image *im, const struct store_record *rec)
     int err = record_get_message(rec, &r);
     if (err < 0) return err;
     if (rec->moved_from) return on_moved(im, rec); /* it was told when it was first written */
+    im->unfinished.body_pos = 0;                   /* of an earlier one nothing was cut off */
     if (r.serial == 0 || r.origin == 0) return 0;
     struct image_origin *x = origin_at(im, r.origin);
     if (!x) return -ERR_NOMEM;
+    im->unfinished =
+        (struct image_unfinished){.body_pos = rec->ref.pos, .origin = r.origin, .serial = r.serial};
     uint64_t low = r.serial > r.low_water ? r.serial - r.low_water : 0;
     if (low > x->low) {
         x->low = low;
         forget_first(x, place_of(x, low));
     }
-    return add_serial(x, r.serial);
+    return 0; /* ORIGIN says when all have it */
 }
 
 /* ---- retained ------------------------------------------------------------------------------- */
@@ -201,6 +208,7 @@ static void free_name(void *item, void *arg)
 
 void image_message_fini(struct image *im)
 {
+    free(im->unfinished.entry);
     while (im->retained)
         drop_retained(im, im->retained);
     for (struct image_origin *next, *x = im->origins; x; x = next) {

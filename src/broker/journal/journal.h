@@ -123,6 +123,11 @@ void journal_orphan_kept(struct journal *j, uint32_t number, int status);
 int journal_received(const struct session *s, uint16_t packet_id, uint64_t serial, bool accepted);
 int journal_released(const struct session *s, uint16_t packet_id);
 
+/* A message with a serial is about to be offered to up to `n` durable sessions, and has been. What
+ * is written in between goes to the disk as one, and then the log knows the message. */
+void journal_deliver(struct journal *j, const struct message *m, uint32_t n);
+void journal_delivered(struct journal *j);
+
 /* Did the log have this message before the restart? Only asked for one in doubt. */
 bool journal_knows(const struct journal *j, uint64_t origin, uint64_t serial);
 

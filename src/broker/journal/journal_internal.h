@@ -86,6 +86,12 @@ struct snapshot_cursor {
     uint32_t id;    /* the next packet id that its client may have used at QoS 2 */
 };
 
+/* A message on its way to this core's sessions: journal_deliver(). */
+struct journal_delivery {
+    bool open;
+    uint64_t origin, serial; /* once its body has been written */
+};
+
 struct journal {
     struct broker *broker;
     struct journal_options options;
@@ -114,6 +120,7 @@ struct journal {
     struct stored *last_stored; /* ... if anybody still has it */
     struct slots orphans;
 
+    struct journal_delivery delivery;
     struct origins origins;
     struct snapshot_cursor snapshot;
     struct journal_stats stats;
@@ -126,6 +133,7 @@ int journal_put(struct journal *j, const struct store_put *p, struct store_ref *
 /* The same for what must not be refused, because it frees something: what does not fit now is kept
  * in memory, and everything waits behind it. */
 void journal_put_surely(struct journal *j, const struct store_put *p);
+void journal_put_done(struct journal *j, const struct record_flight_change *r);
 /* The session's state must reach the log, whatever it is by then. */
 void journal_put_later(struct journal *j, struct session *s);
 /* Appends what is late, as far as there is room. Returns how many. */

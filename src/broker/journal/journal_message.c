@@ -9,6 +9,7 @@
 
 #include "broker/journal/journal_internal.h"
 #include "broker/share.h"
+#include "store/bytes64.h"
 
 /* ---- bodies -------------------------------------------------------------------------------- */
 
@@ -72,12 +73,17 @@ static void free_kept(void *item, void *arg)
 
 static int put_body(struct journal *j, struct message *m, struct store_ref *ref)
 {
-    const struct record_message r = journal_message_record(j->broker, m);
+    struct record_message r = journal_message_record(j->broker, m);
     struct record_buf b;
+    if (!j->delivery.open) r.serial = 0;
     record_put_body(&b, &r);
     b.put.flags |= STORE_LAZY; /* its entries say how urgent it is */
     int err = journal_put(j, &b.put, ref);
-    if (err == 0 && r.serial) origins_add(&j->origins, r.origin, r.serial, r.low_water);
+    if (err == 0 && r.serial) {
+        origins_add(&j->origins, r.origin, r.serial, r.low_water);
+        j->delivery.origin = r.origin;
+        j->delivery.serial = r.serial;
+    }
     return err;
 }
 
@@ -100,6 +106,37 @@ static int body_of(struct journal *j, struct message *m, uint64_t serial, struct
     j->last_serial = serial;
     j->last_stored = *out;
     return 0;
+}
+
+/* ---- deliveries that may be known ------------------------------------------------------------ */
+
+enum {
+    ENTRY_BYTES = 256, /* of one entry's record, at most, but for a share group's name */
+    BODY_BYTES = 128,  /* of a body's, beside the message */
+};
+
+/* If that is more than a segment holds, a crash at its end may deliver twice. */
+void journal_deliver(struct journal *j, const struct message *m, uint32_t n)
+{
+    uint64_t bytes = message_bytes(m) + BODY_BYTES + (n + 1ull) * ENTRY_BYTES;
+
+    j->delivery = (struct journal_delivery){.open = true};
+    if (j->store && bytes <= UINT32_MAX) (void)store_together(j->store, (uint32_t)bytes, false);
+}
+
+void journal_delivered(struct journal *j)
+{
+    uint8_t serial[8];
+    struct writer w = wr_of(serial, sizeof serial);
+    struct record_buf b;
+
+    j->delivery.open = false;
+    if (!j->delivery.serial) return; /* nobody here keeps it */
+    wr_u64be(&w, j->delivery.serial);
+    record_put_origin(&b, &(struct record_origin){
+                              .origin = j->delivery.origin, .nserials = 1, .serials = serial});
+    b.put.flags |= STORE_LAZY; /* as the entries before it */
+    journal_put_surely(j, &b.put);
 }
 
 /* ---- entries -------------------------------------------------------------------------------- */
@@ -178,11 +215,16 @@ int journal_flight(const struct session *s, const struct pending *p, uint32_t fl
     return j->failed ? -ERR_STORAGE : 0;
 }
 
-static void put_done(struct journal *j, uint64_t sid, uint64_t seq)
+void journal_put_done(struct journal *j, const struct record_flight_change *r)
 {
     struct record_buf b;
-    record_put_done(&b, &(struct record_flight_change){.sid = sid, .seq = seq});
+    record_put_done(&b, r);
     journal_put_surely(j, &b.put);
+}
+
+static void put_done(struct journal *j, uint64_t sid, uint64_t seq)
+{
+    journal_put_done(j, &(struct record_flight_change){.sid = sid, .seq = seq});
 }
 
 void journal_done(const struct session *s, struct pending *p)

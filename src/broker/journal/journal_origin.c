@@ -6,7 +6,9 @@
  * again, even if they have had it and its body is gone. So each body with a serial is remembered:
  *
  * while running   here, because a snapshot must name what is only in the log before it;
- * on disk         by BODY, and by ORIGIN once a snapshot has superseded that;
+ * on disk         by ORIGIN, behind the last entry of its delivery, and in snapshots. A body with a
+ *                 serial at the end of the log and without that: entries have been cut off, so
+ *                 none of the delivery counts (image_finish.c);
  * after a restart only what was there then counts (OLD): what is written later is no repetition.
  *
  * Forgotten is what its publisher has released, as its later messages say that come to this core

@@ -40,12 +40,14 @@ int journal_recover(struct journal *j, struct store *s, const struct store_repla
     int err = store_recover(s, &replay);
     if (err == 0) err = image_finish(&rc.image);
     if (err == 0) err = journal_restore(j, s, &rc.image, found);
-    image_fini(&rc.image);
     if (err < 0) {
         j->failed = true; /* nothing of what there is now is to be written */
-        return err;
+    } else {
+        store_start(s);
+        j->store = s;
+        for (uint32_t i = 0; i < rc.image.unfinished.n; i++)
+            journal_put_done(j, &rc.image.unfinished.entry[i]);
     }
-    store_start(s);
-    j->store = s;
-    return 0;
+    image_fini(&rc.image);
+    return err;
 }

@@ -111,6 +111,8 @@ void __wrap_journal_orphan_kept(struct journal *j, uint32_t number, int status);
 int __wrap_journal_received(const struct session *s, uint16_t id, uint64_t serial, bool accepted);
 int __wrap_journal_released(const struct session *s, uint16_t packet_id);
 bool __wrap_journal_knows(const struct journal *j, uint64_t origin, uint64_t serial);
+void __wrap_journal_deliver(struct journal *j, const struct message *m, uint32_t n);
+void __wrap_journal_delivered(struct journal *j);
 int __wrap_journal_retained(struct journal *j, struct message *m);
 int __wrap_journal_cleared(struct journal *j, struct bytes topic);
 
@@ -241,6 +243,16 @@ int __wrap_journal_released(const struct session *s, uint16_t packet_id)
     (void)packet_id;
     f->released++;
     return fake_append(f);
+}
+
+void __wrap_journal_deliver(struct journal *j, const struct message *m, uint32_t n)
+{
+    (void)j, (void)m, (void)n;
+}
+
+void __wrap_journal_delivered(struct journal *j)
+{
+    (void)j;
 }
 
 bool __wrap_journal_knows(const struct journal *j, uint64_t origin, uint64_t serial)

@@ -2,6 +2,8 @@
 /* restart.h -- the machine stops, and the brokers of a rig come back from what their disks hold. */
 #pragma once
 
+#include <limits.h>
+
 #include "unit/journal/journal_rig.h"
 
 /* Core `i` with what `sim` holds. */
@@ -28,18 +30,22 @@ static inline void restart_core(struct journal_rig *r, unsigned i, struct sim_di
     assert_int_equal(journal_recover(j, d->store, NULL, found), 0);
 }
 
-/* What was not synced is gone (seed 0), there (1), or anything between. Clients are not told: their
- * sessions are other ones now. */
-static inline void rig_restart(struct journal_rig *r, uint64_t seed, uint64_t queue_memory_max,
-                               struct journal_found *found)
+/* After the first `steps` of what the disks did (of one core's disk, if it is not all), what was
+ * not synced is gone (seed 0), there (1), or anything between. Clients are not told: their sessions
+ * are other ones now. */
+static inline void rig_restart_from(struct journal_rig *r, unsigned steps, uint64_t seed,
+                                    uint64_t queue_memory_max, struct journal_found *found)
 {
     const struct journal_options o = {
         .queue_memory_max = queue_memory_max, .failed = rig_on_failed, .ctx = r};
     struct sim_disk *sim[CLUSTER_CORES];
     unsigned cores = r->k->cores;
 
-    for (unsigned i = 0; i < cores; i++)
-        sim[i] = sim_disk_crash(r->disk[i].sim, r->disk[i].sim->nsteps, seed);
+    ASSERT(cores == 1 || steps == UINT_MAX);
+    for (unsigned i = 0; i < cores; i++) {
+        unsigned all = r->disk[i].sim->nsteps;
+        sim[i] = sim_disk_crash(r->disk[i].sim, steps < all ? steps : all, seed);
+    }
     for (unsigned i = 0; i < cores; i++) {
         (void)journal_close(r->journal[i]);
         r->disk[i].store = NULL;
@@ -53,4 +59,10 @@ static inline void rig_restart(struct journal_rig *r, uint64_t seed, uint64_t qu
     for (unsigned i = 0; i < cores; i++)
         restart_core(r, i, sim[i], &o, found);
     rig_turn(r);
+}
+
+static inline void rig_restart(struct journal_rig *r, uint64_t seed, uint64_t queue_memory_max,
+                               struct journal_found *found)
+{
+    rig_restart_from(r, UINT_MAX, seed, queue_memory_max, found);
 }

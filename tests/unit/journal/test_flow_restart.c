@@ -209,6 +209,77 @@ static void nothing_leaves_at_qos_2_before_its_packet_id_is_on_disk(void **state
     journal_rig_free(r);
 }
 
+/* ---- exactly once ------------------------------------------------------------------------------
+ */
+
+/* As a client does that has not been answered: the same packet id, again. */
+static void publish_again(struct journal_rig *r, struct client *p, const char *topic,
+                          const char *payload, uint16_t id)
+{
+    const struct publication pub = {.topic = bytes_str(topic),
+                                    .payload = bytes_str(payload),
+                                    .qos = 2,
+                                    .topic_hash =
+                                        broker_topic_hash(p->session->broker, bytes_str(topic))};
+    uint32_t mailed = 0;
+    int err = session_receive(p->session, id);
+    assert_true(err == 0 || err == -ERR_EXISTS);
+    if (err == 0) assert_int_equal(broker_publish(p->session, &pub, id, 0, &mailed), 0);
+    rig_turn(r);
+}
+
+static const char *const reader[] = {"one", "two", "three"};
+
+static struct journal_rig *published_once(const char *payload)
+{
+    struct journal_rig *r = journal_rig_new_with(1, LOG_ROOM, false);
+    for (unsigned i = 0; i < ARRAY_LEN(reader); i++) {
+        struct client *c = come(r, reader[i], 10);
+        client_sub(r->k, c, "a/+", 2);
+        leave(r, c);
+    }
+    struct client *p = come(r, "publisher", 10);
+    sim_disk_fold(r->disk[0].sim);
+    publish_again(r, p, "a/b", payload, 5);
+    assert_int_equal(p->accepted, 1);
+    p->session = NULL;
+    free(p);
+    return r;
+}
+
+/* Whether there were so many steps. */
+static bool each_gets_it_once(unsigned steps, uint64_t seed, const char *payload)
+{
+    struct journal_rig *r = published_once(payload);
+    struct journal_found found;
+    bool more = steps < r->disk[0].sim->nsteps;
+    rig_restart_from(r, steps, seed, 1 << 20, &found);
+    struct client *p = come(r, "publisher", 10);
+    assert_true(p->present);
+    publish_again(r, p, "a/b", payload, 5);
+    for (unsigned i = 0; i < ARRAY_LEN(reader); i++) {
+        struct client *c = come(r, reader[i], 10);
+        assert_int_equal(c->n, 1);
+        leave(r, c);
+    }
+    leave(r, p);
+    journal_rig_free(r);
+    return more;
+}
+
+static void whatever_a_crash_leaves_each_session_gets_it_once_at_qos_2(void **state)
+{
+    static char large[1000];
+    (void)state;
+    memset(large, 'x', sizeof large - 1);
+    for (uint64_t seed = 0; seed < 30; seed++) {
+        for (unsigned steps = 0; each_gets_it_once(steps, seed, large); steps++)
+            continue;
+        for (unsigned steps = 0; each_gets_it_once(steps, seed, "small"); steps++)
+            continue;
+    }
+}
+
 /* ---- what can't be written ----------------------------------------------------------------------
  */
 
@@ -245,6 +316,7 @@ int main(void)
         cmocka_unit_test(what_was_confirmed_does_not_come_again),
         cmocka_unit_test(at_qos_2_packet_ids_survive),
         cmocka_unit_test(nothing_leaves_at_qos_2_before_its_packet_id_is_on_disk),
+        cmocka_unit_test(whatever_a_crash_leaves_each_session_gets_it_once_at_qos_2),
         cmocka_unit_test(a_full_disk_refuses_the_message_and_the_session_does_not_get_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "broker/journal/image.h"
+#include "store/bytes64.h"
 #include "unit/journal/records.h"
 
 static void apply(struct image *im, const struct record_buf *b, struct store_ref ref,
@@ -206,6 +207,65 @@ static void what_a_later_program_writes_is_refused(void **state)
     image_fini(&im);
 }
 
+static void put_origin(struct record_buf *b, uint64_t origin, uint64_t serial)
+{
+    static uint8_t bytes[8];
+    struct writer w = wr_of(bytes, sizeof bytes);
+    wr_u64be(&w, serial);
+    record_put_origin(b,
+                      &(struct record_origin){.origin = origin, .nserials = 1, .serials = bytes});
+}
+
+/* A body at 64 and entries of two sessions for it, then, if `all`, that these were all, and another
+ * delivery at 128, if `more`. */
+static void replay_delivery(struct image *im, bool all, bool more)
+{
+    struct record_buf b;
+    const struct record_message m = {.topic = BYTES("t"), .origin = 9, .serial = 4};
+    const struct record_message unnamed = {.topic = BYTES("t")};
+    image_init(im, 1);
+    for (uint64_t sid = 1; sid <= 2; sid++) {
+        record_put_session(&b,
+                           &(struct record_session){.client_id = bytes_of("xy", sid), .sid = sid});
+        apply(im, &b, (struct store_ref){8, 8}, 0);
+    }
+    record_put_body(&b, &m);
+    apply(im, &b, (struct store_ref){64, 8}, 0);
+    for (uint64_t sid = 1; sid <= 2; sid++) {
+        record_put_entry(&b,
+                         &(struct record_entry){.sid = sid, .seq = 7, .body = {64, 8}, .qos = 2});
+        apply(im, &b, (struct store_ref){8, 8}, 0);
+    }
+    put_origin(&b, 9, 4);
+    if (all) apply(im, &b, (struct store_ref){8, 8}, 0);
+    record_put_body(&b, &unnamed);
+    if (more) apply(im, &b, (struct store_ref){128, 8}, 0);
+    assert_int_equal(image_finish(im), 0);
+}
+
+static void a_delivery_that_was_cut_off_counts_for_nobody_and_is_not_known(void **state)
+{
+    struct image im;
+    (void)state;
+    replay_delivery(&im, false, false);
+    assert_int_equal(im.nentries, 0);
+    assert_int_equal(im.unfinished.n, 2);
+    assert_int_equal(im.unfinished.entry[1].sid + im.unfinished.entry[0].sid, 3);
+    assert_int_equal(im.unfinished.entry[0].seq, 7);
+    assert_int_equal(im.origins->n, 0);
+    image_fini(&im);
+
+    replay_delivery(&im, true, false);
+    assert_int_equal(im.nentries, 2);
+    assert_int_equal(im.unfinished.n, 0);
+    assert_int_equal(im.origins->n, 1);
+    image_fini(&im);
+
+    replay_delivery(&im, false, true); /* damage: nothing was cut off behind it */
+    assert_int_equal(im.nentries, 2);
+    image_fini(&im);
+}
+
 static void serials_of_an_origin_stay_few(void **state)
 {
     struct image im;
@@ -216,6 +276,8 @@ static void serials_of_an_origin_stay_few(void **state)
         const struct record_message m = {
             .topic = BYTES("t"), .origin = 9, .serial = i, .low_water = UINT16_MAX};
         record_put_body(&b, &m);
+        apply(&im, &b, (struct store_ref){8, 8}, 0);
+        put_origin(&b, 9, i);
         apply(&im, &b, (struct store_ref){8, 8}, 0);
     }
     assert_int_equal(im.origins->n, RECORD_SERIALS);
@@ -233,6 +295,7 @@ int main(void)
         cmocka_unit_test(of_two_sessions_of_one_client_the_later_is_left),
         cmocka_unit_test(entries_are_sorted_however_they_came),
         cmocka_unit_test(what_a_later_program_writes_is_refused),
+        cmocka_unit_test(a_delivery_that_was_cut_off_counts_for_nobody_and_is_not_known),
         cmocka_unit_test(serials_of_an_origin_stay_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
