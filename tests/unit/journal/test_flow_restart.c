@@ -269,13 +269,13 @@ static bool each_gets_it_once(unsigned steps, uint64_t seed, const char *payload
 
 static void whatever_a_crash_leaves_each_session_gets_it_once_at_qos_2(void **state)
 {
-    static char large[1000];
+    static char
+        payload[1200]; /* so long that sectors end between the entries, at one length or another */
     (void)state;
-    memset(large, 'x', sizeof large - 1);
-    for (uint64_t seed = 0; seed < 30; seed++) {
-        for (unsigned steps = 0; each_gets_it_once(steps, seed, large); steps++)
-            continue;
-        for (unsigned steps = 0; each_gets_it_once(steps, seed, "small"); steps++)
+    for (uint64_t seed = 0; seed < 150; seed++) {
+        memset(payload, 'x', sizeof payload);
+        payload[650 + seed * 3] = 0;
+        for (unsigned steps = 0; each_gets_it_once(steps, seed, payload); steps++)
             continue;
     }
 }
