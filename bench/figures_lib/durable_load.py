@@ -8,6 +8,7 @@ from .session import Trouble
 
 PUBLISHERS, SESSIONS, WINDOW, PAYLOAD = 500, 4, 16, 128
 RATE = 2000  # that all can do
+DRAIN_S = 400  # what rewrites its database with each message takes long to give them back
 MESSAGES, MESSAGES_QUICK = 1000000, 200000
 LIMIT_S, LIMIT_QUICK_S = 5, 3  # the slow are measured by what they managed
 SHAPE = ("-P", PUBLISHERS, "-S", SESSIONS, "-l", PAYLOAD)
@@ -45,7 +46,8 @@ def load(session, keeper, variant):
         r["rss"] = b.rss()
         if variant == "waiting":
             d = generator.run_mode("drain", b.port, b.pid, *SHAPE, "--name", "load",
-                                   "-n", int(r["published"] - r["unacknowledged"]))
+                                   "-n", int(r["published"] - r["unacknowledged"]),
+                                   timeout_s=DRAIN_S)
             r.update(lost=max(d["lost"], 0), duplicate=d["duplicate"],
                      failed=r["failed"] + d["failed"], drained=d["received"])
     session.record(variant=variant, broker=keeper.label, **r)
