@@ -151,6 +151,8 @@ uint64_t journal_tail(const struct journal *j)
 struct journal_stats journal_stats(const struct journal *j)
 {
     struct journal_stats t = j->stats;
+    t.records = j->written - j->nlate;
+    if (j->store) t.bytes = store_stats(j->store).bytes;
     t.notices = j->notice_tail - j->notice_head;
     t.late = j->nlate;
     t.stored = j->kept.used;

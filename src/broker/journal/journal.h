@@ -144,12 +144,13 @@ int journal_cleared(struct journal *j, struct bytes topic);
 /* ---- what can be asked ----------------------------------------------------------------------- */
 
 struct journal_stats {
-    uint64_t records, bytes; /* written since the start */
-    uint64_t refused;        /* records that the store had no room for, since the start */
-    uint32_t notices;        /* word that waits for the disk */
-    uint32_t late;           /* records that wait for room in the log (journal_put.c) */
-    uint64_t stored;         /* messages whose bodies entries refer to */
-    uint64_t origins;        /* serials of QoS 2 messages that are remembered */
+    uint64_t records; /* handed to the store since the start; */
+    uint64_t bytes;   /* the bytes of its log since then, with those of its own records */
+    uint64_t refused; /* records that the store had no room for, since the start */
+    uint32_t notices; /* word that waits for the disk */
+    uint32_t late;    /* records that wait for room in the log (journal_put.c) */
+    uint64_t stored;  /* messages whose bodies entries refer to */
+    uint64_t origins; /* serials of QoS 2 messages that are remembered */
 };
 
 struct journal_stats journal_stats(const struct journal *j);

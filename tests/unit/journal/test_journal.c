@@ -264,6 +264,8 @@ static void what_must_not_be_lost_waits_for_room_in_order(void **state)
     fill(r);
     fill_reserve(r);
     assert_int_equal(journal_stats(j).late, 3);
+    assert_int_equal(journal_stats(j).records, journal_tail(j) - 3);
+    assert_true(journal_stats(j).bytes >= 24 * journal_stats(j).records);
     assert_int_equal(write_one(r, 0), -ERR_FULL); /* not before those */
     assert_true(journal_has_room(j)); /* waiting is in vain: what needs no log goes on */
 
