@@ -57,12 +57,17 @@ static bool is_to_be_durable(const struct session *s)
     return s->door && s->door->durability > DURABILITY_MEMORY && s->expiry_s > 0;
 }
 
-/* Without haste where a crash between does no harm: with a will it might be sent twice. */
+/* Without haste where a crash between does no harm. A will might be sent twice, and a session whose
+ * client is back might be found to have expired. */
+static bool is_urgent(const struct session *s)
+{
+    return s->will || s->will_written || (s->ops && s->expiry_s != SESSION_NEVER_EXPIRES);
+}
+
 static int update(struct session *s)
 {
     struct journal *j = s->broker->journal;
-    bool will = s->will || s->will_written;
-    int err = put_session(s, will ? 0 : STORE_LAZY);
+    int err = put_session(s, is_urgent(s) ? 0 : STORE_LAZY);
     if (err == 0) s->will_written = s->will != NULL;
     if (err == 0 || err == -ERR_STORAGE) return err;
     journal_put_later(j, s);

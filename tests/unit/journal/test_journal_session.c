@@ -170,7 +170,8 @@ static void hold(struct session *s, uint64_t pos)
 }
 
 static struct session *attach_holding(struct journal_rig *r, struct client *c,
-                                      const struct access_door *door, bool clean)
+                                      const struct access_door *door, bool clean,
+                                      uint32_t expiry_s)
 {
     static struct sink_ops ops;
     bool present;
@@ -179,7 +180,7 @@ static struct session *attach_holding(struct journal_rig *r, struct client *c,
     ops.hold = hold;
     held_up_to = 0;
     const struct attach a = {.client_id = bytes_str("c"),
-                             .expiry_s = 100,
+                             .expiry_s = expiry_s,
                              .receive_max = 10,
                              .clean = clean,
                              .door = door,
@@ -197,7 +198,7 @@ static void answers_wait_for_what_they_promise(void **state)
     struct journal *j = r->journal[0];
     struct client *c = calloc(1, sizeof *c);
 
-    attach_holding(r, c, &door_commit, false);
+    attach_holding(r, c, &door_commit, false, 100);
     assert_int_equal(held_up_to, journal_tail(j)); /* new: CONNACK waits */
     rig_turn(r);
     held_up_to = 0;
@@ -211,11 +212,17 @@ static void answers_wait_for_what_they_promise(void **state)
 
     client_detach(r->k, c, false);
     rig_advance(r, 5);
-    attach_holding(r, c, &door_commit, false);
-    assert_int_equal(held_up_to, 0); /* it goes on: CONNACK need not wait */
+    uint64_t before = journal_tail(j);
+    attach_holding(r, c, &door_commit, false, SESSION_NEVER_EXPIRES);
+    assert_int_equal(held_up_to, 0); /* it goes on, and always would: CONNACK need not wait */
     client_detach(r->k, c, false);
     rig_advance(r, 5);
-    attach_holding(r, c, &door_memory, true);
+    attach_holding(r, c, &door_commit, false, 100);
+    assert_true(journal_tail(j) > before);
+    assert_int_equal(held_up_to, journal_tail(j)); /* else it would expire after a crash */
+    client_detach(r->k, c, false);
+    rig_advance(r, 5);
+    attach_holding(r, c, &door_memory, true, 100);
     assert_int_equal(held_up_to, journal_tail(j)); /* what there was must not come back */
     client_free(r->k, c);
     journal_rig_free(r);
