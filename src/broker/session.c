@@ -267,8 +267,8 @@ static int put_in_log(struct session *s, bool ended)
     int err = journal_session(s);
     if (err < 0 && !was_durable) return err == -ERR_FULL ? -ERR_DISK_FULL : err;
     bool goes_on = err == 0 && was_durable && s->expiry_s != SESSION_NEVER_EXPIRES;
-    if (ended || goes_on) session_hold(s, journal_tail(j));
     if (s->sid) session_hold(s, s->made_pos);
+    if (ended || goes_on) session_hold(s, journal_tail(j));
     return 0;
 }
 

@@ -112,6 +112,10 @@ class Disk:
     def __init__(self, folder):
         self.path = os.path.join(folder, "data")
 
+    def failed(self):
+        """May what the broker says be due to that?"""
+        return False
+
     def lose_power(self, luck):
         """The broker is dead; now the machine is, too."""
 
@@ -141,7 +145,7 @@ class LazyDisk(Disk):
     def begin(self, faults=""):
         with open(self.config, "w", encoding="ascii") as out:
             out.write(f'[faults]\nfifo_path="{self.orders}"\nfifo_path_completed="{self.answers}"\n'
-                      '[cache]\napply_eviction=false\n[cache.simple]\ncustom_size="1gb"\n'
+                      '[cache]\napply_eviction=false\n[cache.simple]\ncustom_size="300mb"\n'
                       'blocks_per_page=1\n[filesystem]\nlog_all_operations=false\nlogfile=""\n'
                       + faults)
         with open(os.path.join(self.folder, "lazyfs.log"), "ab") as out:
@@ -153,6 +157,21 @@ class LazyDisk(Disk):
     @property
     def dead(self):
         return self.process.poll() is not None
+
+    def failed(self):
+        """A look at it: the kernel tells the broker some time before the process is gone."""
+        try:
+            os.listdir(self.mount)
+        except OSError:
+            self.wait_for_end()
+        return self.dead
+
+    def wait_for_end(self):
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
     def prove(self):
         """It forgets what it should, and nothing else: else nothing here would prove anything."""
@@ -207,11 +226,7 @@ class LazyDisk(Disk):
 
     def unmount(self):
         run(["umount", "-l", self.mount], seconds=END_S)
-        try:
-            self.process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.wait_for_end()
 
     def end(self):
         self.unmount()

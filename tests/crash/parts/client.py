@@ -123,7 +123,7 @@ class Client:
 
     def blame(self, kind, what):
         """Unless the disk is gone: then it may say so, until it is killed."""
-        if not self.world.broker.disk.dead:
+        if not self.world.broker.disk.failed():
             self.ledger.blame(kind, f"{self.name}: {what}")
 
     # ---- packets ------------------------------------------------------------------------
@@ -219,7 +219,7 @@ class Client:
             return
         if reason >= 0x80 and not (packet.type == wire.PUBCOMP and reason == 0x92):
             self.blame("refused", f"{sent.stream.topic} {sent.seq}: {packet} ({reason:#x})")
-            if not self.world.broker.disk.dead:
+            if not self.world.broker.disk.failed():
                 del self.outgoing[packet_id]
         elif packet.type == wire.PUBREC:
             self.ledger.ack(sent.stream, sent.seq, done=False)

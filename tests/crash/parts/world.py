@@ -162,12 +162,13 @@ class World:
     def kill(self):
         self.port, self.greeting = None, False
         self.kills += 1
-        if self.args.by == "cut":
+        if self.args.by == "cut" or self.broker.disk.failed():
             for client in self.all:
-                client.cut()
+                client.cut()  # what a broker without a disk says is not read any more
+        if self.args.by == "cut":
             return
         in_order = self.args.by == "term" or self.luck.random() < IN_ORDER
-        if in_order and not self.broker.disk.dead and self.broker.alive():
+        if in_order and not self.broker.disk.failed() and self.broker.alive():
             self.kills -= 1
             self.terms += 1
             self.end_in_order()
@@ -195,7 +196,8 @@ class World:
             raise PowerGone
 
     def watch(self):
-        self.look()
+        if self.broker.disk.failed():
+            raise PowerGone
         if not self.broker.alive():
             raise Failed(f"the broker ended with {self.broker.process.returncode}: "
                          f"{self.broker.said()}")
@@ -348,7 +350,7 @@ class World:
     def end_in_order(self):
         self.port = None
         status = self.broker.terminate()
-        if status:
+        if status and not self.broker.disk.failed():
             raise Failed(f"ended with {status} after TERM: {self.broker.said()}")
 
     def end(self):

@@ -170,8 +170,7 @@ static void hold(struct session *s, uint64_t pos)
 }
 
 static struct session *attach_holding(struct journal_rig *r, struct client *c,
-                                      const struct access_door *door, bool clean,
-                                      uint32_t expiry_s)
+                                      const struct access_door *door, bool clean, uint32_t expiry_s)
 {
     static struct sink_ops ops;
     bool present;
@@ -251,7 +250,7 @@ static void id_that_the_log_cannot_let_go_is_not_let_go(void **state)
     (void)state;
     struct journal_rig *r = journal_rig_new(1);
     struct client *c = calloc(1, sizeof *c);
-    struct session *s = attach_holding(r, c, &door_commit, false);
+    struct session *s = attach_holding(r, c, &door_commit, false, 100);
     assert_int_equal(session_receive(s, 7), 0);
     rig_turn(r);
     held_up_to = 0;
