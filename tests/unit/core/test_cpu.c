@@ -307,6 +307,24 @@ static void plan_for_this_machine_uses_only_cpus_that_can_be_pinned_to(void **st
     assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
+static void what_no_core_is_pinned_to_is_left_for_others(void **state)
+{
+    char error[CPU_ERROR_TEXT];
+    struct cpu_plan p;
+    struct cpu_set rest;
+
+    (void)state;
+    assert_int_equal(cpu_plan_make(&p, "auto", false, error), 0);
+    assert_int_equal(cpu_plan_rest(&p, &rest), 0); /* all are anybody's */
+    assert_int_equal(cpu_plan_make(&p, "1", true, error), 0);
+    unsigned left = cpu_plan_rest(&p, &rest);
+    assert_int_equal(left, cpu_set_count(&rest));
+    assert_false(cpu_set_has(&rest, p.cpu[0]));
+    struct cpu_plan all;
+    assert_int_equal(cpu_plan_make(&all, "auto", true, error), 0);
+    if (all.cores > 1) assert_true(left >= all.cores - 1);
+}
+
 static void cpu_that_is_not_there_is_refused(void **state)
 {
     (void)state;
@@ -331,6 +349,7 @@ int main(void)
         cmocka_unit_test(quota_is_found_wherever_the_groups_lie),
         cmocka_unit_test(memory_of_the_groups_is_found_in_both_versions),
         cmocka_unit_test(plan_for_this_machine_uses_only_cpus_that_can_be_pinned_to),
+        cmocka_unit_test(what_no_core_is_pinned_to_is_left_for_others),
         cmocka_unit_test(cpu_that_is_not_there_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
