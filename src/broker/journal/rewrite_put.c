@@ -109,6 +109,7 @@ int rewrite_body(struct rewriting *w, struct rewrite_old *old, const struct stor
         if (first) {
             err = record_get_message(s, &m);
             if (err < 0) break;
+            m.origin = m.serial = m.low_water = 0; /* delivered: nothing to be taken back */
             record_put_body(&b, &m);
             err = put(w, e->session->home, &b, &ref);
         }

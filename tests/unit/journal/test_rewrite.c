@@ -40,6 +40,47 @@ static void everything_is_in_the_new_logs(void **state)
     }
 }
 
+/* Its delivery was complete: nothing of it may be taken for torn, though it is the last of its log.
+ */
+static void the_last_qos2_message_of_a_durable_publisher_stays(void **state)
+{
+    (void)state;
+    for (unsigned m = 0; m < ARRAY_LEN(moves); m++) {
+        struct data_rig *r = data_rig_open(sim_disk_new(), moves[m][0], 0);
+        struct client *p = data_client(r, "publisher", LONG_S);
+        for (unsigned i = 0; i < CLIENTS; i++) {
+            struct client *c = data_client(r, data_name("c", i), LONG_S);
+            data_sub(r, c, "a", 2);
+            data_leave(r, c);
+            free(c);
+        }
+        assert_int_equal(session_receive(p->session, 1), 0);
+        data_turn(r);
+        const struct publication x = {.topic = BYTES("a"),
+                                      .payload = BYTES("once"),
+                                      .qos = 2,
+                                      .durability = DURABILITY_COMMIT,
+                                      .topic_hash = broker_topic_hash(r->k->broker[0], BYTES("a"))};
+        uint32_t mailed = 0;
+        assert_int_equal(broker_publish(p->session, &x, 1, 0, &mailed), 0);
+        data_turn(r);
+        data_advance(r, 2);
+        assert_int_equal(p->accepted, 1);
+        data_forget(p);
+        for (unsigned again = 0; again < 2; again++) {
+            r = data_rig_crash(r, moves[m][again ? 0 : 1], 1);
+            assert_int_equal(r->found.messages, CLIENTS);
+        }
+        for (unsigned i = 0; i < CLIENTS; i++) {
+            struct client *c = data_client(r, data_name("c", i), LONG_S);
+            assert_string_equal(client_heard(c), "once");
+            data_leave(r, c);
+            free(c);
+        }
+        data_rig_free(r);
+    }
+}
+
 static void a_crash_at_any_step_leaves_all_old_or_all_new(void **state)
 {
     (void)state;
@@ -157,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_is_in_the_new_logs),
+        cmocka_unit_test(the_last_qos2_message_of_a_durable_publisher_stays),
         cmocka_unit_test(a_crash_at_any_step_leaves_all_old_or_all_new),
         cmocka_unit_test(a_start_after_such_a_crash_comes_up_with_everything),
         cmocka_unit_test(a_disk_that_fails_leaves_the_old_logs_in_force),
