@@ -128,7 +128,7 @@ static int offer_each(struct broker *b, struct message *m, const struct targets 
 /* The same; if the message has a name by which it may come again, the log learns it. */
 static int offer(struct broker *b, struct message *m, const struct targets *t)
 {
-    bool named = UNLIKELY(m->flags & MESSAGE_LOGGED) && message_logged(m)->serial && b->journal;
+    bool named = b->journal && message_is_named(m);
     if (named) journal_deliver(b->journal, m, t->n);
     int worst = offer_each(b, m, t);
     if (named) journal_delivered(b->journal);

@@ -284,7 +284,11 @@ static int to_member(struct broker *b, struct sub *x, const struct arrival *a)
                          .nsub_ids = x->sub_id ? 1 : 0,
                          .qos = m->qos < x->qos ? m->qos : x->qos,
                          .retain = x->retain_as_published && (m->flags & MESSAGE_RETAIN)};
-    return session_offer(x->session, &d, a->group);
+    bool named = b->journal && message_is_named(m);
+    if (named) journal_deliver(b->journal, m, 1);
+    int status = session_offer(x->session, &d, a->group);
+    if (named) journal_delivered(b->journal);
+    return status;
 }
 
 /* To the owner, which knows of other cores. Takes the arrival's hold. */
@@ -328,6 +332,19 @@ static void not_taken(struct broker *b, const struct arrival *a, bool denied)
     }
 }
 
+/* The owner asks whether the group has had a message that is in doubt. Takes the hold. */
+static void answer(struct broker *b, const struct group *g, const struct arrival *a)
+{
+    const struct message_logged *l = message_logged(a->m);
+    bool known =
+        g && b->journal &&
+        journal_knows(b->journal, journal_origin_in(l->origin, &g->filter->entry), l->serial);
+    if (known)
+        share_journey_ends(b, a, 0);
+    else
+        send_back(b, a, SHARE_ASK);
+}
+
 void group_deliver(struct broker *b, const struct arrival *a)
 {
     struct group *g = group_find(b, a->group);
@@ -342,6 +359,10 @@ void group_deliver(struct broker *b, const struct arrival *a)
         return;
     }
     if (g) g->number[a->from] = share_number_of(a->tag);
+    if (UNLIKELY(a->tag & SHARE_ASK)) {
+        answer(b, g, a);
+        return;
+    }
     struct choice c = {.sub = NULL};
     if (g) c = choose(g, a->m, (a->tag & SHARE_KEEP) != 0);
     if (!c.sub) {

@@ -124,6 +124,11 @@ static inline bool message_is_awaited(const struct message *m)
 {
     return (m->flags & MESSAGE_COMMIT) != 0;
 }
+/* Has it a name by which it may come again? */
+static inline bool message_is_named(struct message *m)
+{
+    return UNLIKELY(m->flags & MESSAGE_LOGGED) && message_logged(m)->serial > 0;
+}
 static inline bool message_expired(const struct message *m, uint32_t now_s)
 {
     return (m->flags & MESSAGE_EXPIRES) && now_s >= m->expires_s;

@@ -149,7 +149,8 @@ enum received_state received_name(const struct session *s, uint16_t packet_id,
     const struct received_id *x = find(s->received, packet_id);
     if (!x) return RECEIVED_UNKNOWN;
     uint64_t low = x->serial - find(s->received, s->received->first)->serial;
-    l->origin = hash_pair(hash_bytes(origin_seed, session_client_id(s)), s->tenant);
+    uint64_t client = hash_pair(hash_bytes(origin_seed, session_client_id(s)), s->tenant);
+    l->origin = journal_origin_in(client | 1ull << 32, NULL); /* never 0 */
     l->serial = x->serial;
     l->low_water = (uint16_t)(low < UINT16_MAX ? low : UINT16_MAX);
     return x->in_doubt ? RECEIVED_IN_DOUBT : RECEIVED_FRESH;

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { NUMBERS = 1 << 21 };
+enum { NUMBERS = 1 << 20 };
 
 /* A core that has members. */
 struct member_core {
@@ -226,10 +226,24 @@ static void go_round(struct broker *b, const struct share *s, unsigned from,
     give_up(b, m, told);
 }
 
+/* A message in doubt goes to the cores from number `core` on that may know it; then it is given as
+ * any other. Takes one hold of `m`. */
+static void ask(struct broker *b, struct share *s, unsigned core, struct message *m)
+{
+    const struct member_core *to = next_core(s, core, true);
+    if (to)
+        hand(b, to, m, share_tag(s->number, SHARE_ASK));
+    else
+        give(b, s, m, 0);
+}
+
 void share_publish(struct broker *b, struct interest *i, struct message *m)
 {
     message_hold(b, m);
-    give(b, i->share, m, 0);
+    if (UNLIKELY(m->flags & MESSAGE_IN_DOUBT))
+        ask(b, i->share, 0, m);
+    else
+        give(b, i->share, m, 0);
 }
 
 /* A message that a core could not place: takes its hold. */
@@ -239,6 +253,8 @@ void share_on_back(void *ctx, unsigned from, const struct mail *m)
     struct share *s = share_find(b, m->b);
     if (!s)
         give_up(b, m->ptr, m->flags); /* the group has no members left */
+    else if (m->flags & SHARE_ASK)
+        ask(b, s, from + 1, m->ptr);
     else if (m->flags & SHARE_DENIED)
         go_round(b, s, from, m);
     else

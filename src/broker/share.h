@@ -14,6 +14,10 @@
  * where nobody may sends it back, and then it goes round: to each core once, in the order of
  * their numbers, first to those with members online, then to be kept.
  *
+ * A message in doubt (QoS 2, published again after a restart) may be one that a member of the group
+ * has had. So first the cores with members are asked, one after the other, whether their
+ * log knows it as this group's; it is given to a member only if none does.
+ *
  * If its origin waits for it to be kept, it hears so once, from the core where the journey ends:
  * a session there has the message, or nobody will. When that session gives it back, a
  * message that is only in memory travels on with SHARE_TOLD, and nobody waits any more. One that is
@@ -36,18 +40,19 @@ enum share_how {
     SHARE_KEEP = 1 << 0,   /* for a member that is offline, too */
     SHARE_ROUND = 1 << 1,  /* it goes round all cores: some members may not read it */
     SHARE_TOLD = 1 << 2,   /* its origin has been told KEPT */
-    SHARE_DENIED = 1 << 3, /* back: no member that is here may read it */
+    SHARE_ASK = 1 << 3,    /* in doubt: does the log there have it for this group? Back: no */
+    SHARE_DENIED = 1 << 4, /* back: no member that is here may read it */
     SHARE_HOW = SHARE_KEEP | SHARE_ROUND | SHARE_TOLD,
 };
 
-/* The number of a share (21 bits) and how, as SHARED mail carries them. */
+/* The number of a share (20 bits) and how, as SHARED mail carries them. */
 static inline uint32_t share_tag(uint32_t number, unsigned how)
 {
-    return number << 3 | how;
+    return number << 4 | how;
 }
 static inline uint32_t share_number_of(uint32_t tag)
 {
-    return tag >> 3;
+    return tag >> 4;
 }
 
 void share_init(struct broker *b);

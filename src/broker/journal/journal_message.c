@@ -71,11 +71,20 @@ static void free_kept(void *item, void *arg)
     free(item);
 }
 
-static int put_body(struct journal *j, struct message *m, struct store_ref *ref)
+uint64_t journal_origin_in(uint64_t origin, const struct filter_entry *group)
 {
-    struct record_message r = journal_message_record(j->broker, m);
-    struct record_buf b;
+    uint64_t client = origin & ~(uint64_t)UINT32_MAX;
+    if (!group) return client;
+    return client | (uint32_t)hash_bytes(0, filter_entry_name(group)) | 1;
+}
+
+static int put_body(struct journal *j, struct pending *p, struct store_ref *ref)
+{
+    struct record_message r = journal_message_record(j->broker, p->m);
+    const struct local_filter *f = p->group ? group_filter_of(j->broker, p->group) : NULL;
     if (!j->delivery.open) r.serial = 0;
+    if (r.serial) r.origin = journal_origin_in(r.origin, f ? &f->entry : NULL);
+    struct record_buf b;
     record_put_body(&b, &r);
     b.put.flags |= STORE_LAZY; /* its entries say how urgent it is */
     int err = journal_put(j, &b.put, ref);
@@ -88,23 +97,23 @@ static int put_body(struct journal *j, struct message *m, struct store_ref *ref)
 }
 
 /* The body of the delivery `serial`, with one more user. */
-static int body_of(struct journal *j, struct message *m, uint64_t serial, struct stored **out)
+static int body_of(struct journal *j, struct pending *p, uint64_t serial)
 {
     if (j->last_stored && j->last_serial == serial) {
         j->last_stored->users++;
-        *out = j->last_stored;
+        p->stored = j->last_stored;
         return 0;
     }
     struct store_ref ref;
-    int err = put_body(j, m, &ref);
+    int err = put_body(j, p, &ref);
     if (err < 0) return err;
-    *out = journal_stored_new(j, ref);
-    if (!*out) {
+    p->stored = journal_stored_new(j, ref);
+    if (!p->stored) {
         store_release(j->store, ref);
         return -ERR_NOMEM;
     }
     j->last_serial = serial;
-    j->last_stored = *out;
+    j->last_stored = p->stored;
     return 0;
 }
 
@@ -181,7 +190,7 @@ int journal_entry(struct session *s, struct pending *p, uint64_t serial, const u
     struct record_buf b;
     ASSERT(s->sid && p->m && !p->stored);
 
-    int err = body_of(j, p->m, serial, &p->stored);
+    int err = body_of(j, p, serial);
     if (err < 0) return err;
     p->seq = s->seq + 1;
     journal_entry_record(s, p, flight ? RECORD_SENT : RECORD_WAITING, flight ? *flight : 0, &r);

@@ -25,6 +25,7 @@ struct fake {
     unsigned retained, cleared, orphans, orphans_kept, received, released;
     int orphan_status[FAKE_ORPHANS + 1];
     bool knows;
+    uint64_t knows_origin; /* no others, if not 0 */
 };
 
 static inline struct fake *fake_of(const struct journal *j)
@@ -257,8 +258,9 @@ void __wrap_journal_delivered(struct journal *j)
 
 bool __wrap_journal_knows(const struct journal *j, uint64_t origin, uint64_t serial)
 {
-    (void)origin, (void)serial;
-    return fake_of(j)->knows;
+    const struct fake *f = fake_of(j);
+    assert_int_not_equal(serial, 0);
+    return f->knows && (!f->knows_origin || f->knows_origin == origin);
 }
 
 int __wrap_journal_retained(struct journal *j, struct message *m)

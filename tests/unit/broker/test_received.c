@@ -256,6 +256,48 @@ static void what_is_in_doubt_is_routed_again_but_not_to_those_who_may_have_it(vo
         }
 }
 
+/* All cores are asked before one of them is given it. */
+static void what_is_in_doubt_goes_to_no_group_that_has_had_it(void **state)
+{
+    (void)state;
+    for (unsigned at = 0; at < 4; at++) {
+        struct scene x = scene_new(4);
+        struct client *m[4], *plain = client_new(x.k, client_at(x.k, at, "plain"), LONG_S);
+        struct client *other = client_new(x.k, client_at(x.k, at, "o"), LONG_S);
+        for (unsigned i = 0; i < 4; i++) {
+            m[i] = client_new(x.k, client_at(x.k, i, "m"), LONG_S);
+            client_sub(x.k, m[i], "$share/g/t", 2);
+        }
+        client_sub(x.k, other, "$share/h/t", 2);
+        client_sub(x.k, plain, "t", 2);
+        fake_settle(x.k, x.f);
+        const struct filter_entry *group = &m[at]->session->subs->filter->entry;
+        struct message_logged l;
+        assert_int_equal(session_restore_received(x.p->session, 7, 70, false), 0);
+        received_name(x.p->session, 7, &l);
+        x.f[at].knows = true;
+        x.f[at].knows_origin = journal_origin_in(l.origin, group);
+        for (unsigned known = 2; known-- > 0;) {
+            say_2(&x, "t", "again", 7);
+            fake_settle(x.k, x.f);
+            unsigned got = 0;
+            for (unsigned i = 0; i < 4; i++)
+                got += m[i]->n;
+            assert_int_equal(got, known ? 0 : 1);
+            assert_int_equal(other->n, 2 - known);
+            assert_int_equal(plain->n, 2 - known);
+            assert_int_equal(x.p->accepted, 2 - known);
+            assert_int_equal(session_release(x.p->session, 7), 0);
+            assert_int_equal(session_restore_received(x.p->session, 7, 71, false), 0);
+            x.f[at].knows = false;
+        }
+        client_free(x.k, plain), client_free(x.k, other);
+        for (unsigned i = 0; i < 4; i++)
+            client_free(x.k, m[i]);
+        scene_free(&x);
+    }
+}
+
 static void what_is_refused_in_doubt_stays_in_doubt(void **state)
 {
     (void)state;
@@ -379,6 +421,7 @@ int main(void)
         cmocka_unit_test(pubcomp_waits_until_the_id_is_free_on_disk),
         cmocka_unit_test(what_was_accepted_before_the_restart_is_only_answered),
         cmocka_unit_test(what_is_in_doubt_is_routed_again_but_not_to_those_who_may_have_it),
+        cmocka_unit_test(what_is_in_doubt_goes_to_no_group_that_has_had_it),
         cmocka_unit_test(what_is_refused_in_doubt_stays_in_doubt),
         cmocka_unit_test(a_message_is_named_by_its_client_and_a_serial),
         cmocka_unit_test(the_log_is_told_of_all_ids_in_their_order),
