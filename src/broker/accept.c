@@ -61,7 +61,8 @@ static void tell_settled(struct session *s)
         s->await_head++;
         uint16_t told = first.muted ? 0 : first.packet_id;
         if (!told || !s->ops)
-            if (first.status < 0 && first.qos == 2) session_unreceive(s, first.packet_id);
+            if (first.status < 0 && first.qos == 2)
+                session_unreceive(s, first.packet_id, first.status);
         if (UNLIKELY(s->received) && first.qos == 2 && first.status == 0)
             received_accepted(s, first.packet_id);
         if (s->ops) s->ops->accepted(s, told, first.qos, first.status);
@@ -106,7 +107,7 @@ bool session_accepted(struct session *s, uint16_t packet_id)
         a->muted = false;
         return false;
     }
-    return true;
+    return !received_is_open(s, packet_id);
 }
 
 void accept_expect(struct session *s, const struct routed *r)

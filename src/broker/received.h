@@ -23,6 +23,9 @@ enum received_state {
 enum received_state received_name(const struct session *s, uint16_t packet_id,
                                   struct message_logged *l);
 
+/* Is it in the log, and not accepted? */
+bool received_is_open(const struct session *s, uint16_t packet_id);
+
 /* The broker has taken it: when it comes again, it is only answered. */
 void received_accepted(struct session *s, uint16_t packet_id);
 

@@ -272,19 +272,23 @@ void session_pump(struct session *s);
  * -ERR_STORAGE: the log does not take it (broker_refuse). */
 int session_receive(struct session *s, uint16_t packet_id);
 /* A repeated PUBLISH at QoS 2: was it accepted already? (Then it is answered at once.) If not, the
- * acceptance will be told to this connection. */
+ * acceptance will be told to this connection, or after the restart that a failed log needs. */
 bool session_accepted(struct session *s, uint16_t packet_id);
 /* PUBREL: 0, or -ERR_ABSENT. Also after a PUBLISH that was refused, if the client is told. What it
- * is sent from now on waits until the log knows. */
+ * is sent from now on waits until the log knows. -ERR_STORAGE: the log has failed, and would call
+ * the client's next message of that id a repetition after a restart: the client must not be told.
+ */
 int session_release(struct session *s, uint16_t packet_id);
 /* A PUBLISH that is no duplicate is a new message [MQTT-3.3.1-2]: if the log had one in doubt with
  * this id, the client has been refused it, and the id is free. Before session_receive. */
 void session_is_new(struct session *s, uint16_t packet_id);
-/* After a refused PUBLISH, if it is not: it will send it again. */
-void session_unreceive(struct session *s, uint16_t packet_id);
+/* After a PUBLISH that was refused (`why`), if it is not told: it will send it again. */
+void session_unreceive(struct session *s, uint16_t packet_id, int why);
 
 /* PUBACK, PUBREC, PUBCOMP: 0, or -ERR_ABSENT for an id that is not in that state.
  * session_on_pubrec with an error reason frees the id. */
 int session_on_puback(struct session *s, uint16_t packet_id);
 int session_on_pubrec(struct session *s, uint16_t packet_id, bool failed);
 int session_on_pubcomp(struct session *s, uint16_t packet_id);
+/* PUBREL: as session_release(). */
+int session_on_pubrel(struct session *s, uint16_t packet_id);

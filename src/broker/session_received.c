@@ -15,7 +15,7 @@ struct received_id {
     uint16_t before, after; /* ids with the next lower and higher serial; 0: none */
     bool accepted;
     bool in_doubt; /* from before a restart, not accepted then; ... */
-    bool again;    /* ... and published again since */
+    bool again;    /* ... and published again since, or waiting for a restart */
 };
 
 struct received {
@@ -128,7 +128,7 @@ int session_release(struct session *s, uint16_t packet_id)
     int err = 0;
     if (x) {
         unlink_id(r, x);
-        if (s->sid) journal_released(s, packet_id);
+        if (s->sid) err = journal_released(s, packet_id);
     } else if (r && has_bit(r, packet_id)) {
         r->bits[packet_id / 64] &= ~(1ull << (packet_id % 64));
         r->n--;
@@ -141,6 +141,13 @@ int session_release(struct session *s, uint16_t packet_id)
     const struct journal *j = s->broker->journal; /* once it has failed, the client never knows */
     session_hold(s, journal_failed(j) ? UINT64_MAX : journal_tail(j));
     return err;
+}
+
+/* With a failed log, that the id is free may not be on disk even if it is not in use here. */
+int session_on_pubrel(struct session *s, uint16_t packet_id)
+{
+    if (s->sid && journal_failed(s->broker->journal)) return -ERR_STORAGE;
+    return session_release(s, packet_id);
 }
 
 enum received_state received_name(const struct session *s, uint16_t packet_id,
@@ -175,11 +182,19 @@ void session_is_new(struct session *s, uint16_t packet_id)
     if (s->sid) journal_released(s, packet_id);
 }
 
-void session_unreceive(struct session *s, uint16_t packet_id)
+bool received_is_open(const struct session *s, uint16_t packet_id)
+{
+    const struct received_id *x = find(s->received, packet_id);
+    return x && !x->accepted;
+}
+
+void session_unreceive(struct session *s, uint16_t packet_id, int why)
 {
     struct received_id *x = find(s->received, packet_id);
-    if (x && x->in_doubt)
-        x->again = false; /* some cores may have it all the same */
+    if (x && why == -ERR_STORAGE)
+        x->in_doubt = x->again = true; /* some cores have it; a restart will tell */
+    else if (x && x->in_doubt)
+        x->again = false;
     else
         session_release(s, packet_id);
 }

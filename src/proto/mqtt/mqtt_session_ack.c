@@ -57,7 +57,8 @@ int mqtt_on_pubrel(struct mqtt *m, const struct mqtt_frame *f)
     int bad = mqtt_decode_ack(f, (enum mqtt_version)m->version, &a);
 
     if (bad) return bad;
-    int err = session_release(m->session, a.packet_id);
+    int err = session_on_pubrel(m->session, a.packet_id);
+    if (err == -ERR_STORAGE) return 0; /* no answer: it asks again */
     if (!err && m->unacked) m->unacked--;
     /* [MQTT-4.3.3-11]; below 5.0 there is no word for an id that is not known [MQTT-3.7.2.1]. */
     mqtt_ack(m, MQTT_PUBCOMP, a.packet_id, err ? MQTT_RC_PACKET_ID_NOT_FOUND : 0);

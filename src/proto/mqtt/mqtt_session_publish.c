@@ -61,6 +61,13 @@ static void taken(struct mqtt *m, uint16_t packet_id, uint8_t qos)
     mqtt_ack(m, MQTT_PUBACK, packet_id, 0); /* [MQTT-4.3.2-4] */
 }
 
+/* Once the client is told of an error, the id is a new message's [MQTT-4.3.3-9]: false if the log
+ * cannot take that. */
+static bool is_freed(struct mqtt *m, uint16_t packet_id)
+{
+    return session_release(m->session, packet_id) != -ERR_STORAGE;
+}
+
 /* The broker would not have it. 5.0 has words for that; 3.x either lies or closes
  * [MQTT311-3.3.5-2]. Where another try can help we close. What is not allowed will not be next
  * time either, and the client would send it again with each connection: there we
@@ -74,12 +81,11 @@ static void refused(struct mqtt *m, uint16_t packet_id, uint8_t qos, int status)
         taken(m, packet_id, qos);
         return;
     }
-    if (!v5) {
-        if (qos == 2) session_unreceive(m->session, packet_id);
+    if (!v5 && qos == 2) session_unreceive(m->session, packet_id, status);
+    if (!v5 || (qos == 2 && !is_freed(m, packet_id))) {
         mqtt_drop(m, refusal(status));
         return;
     }
-    if (qos == 2) session_release(m->session, packet_id); /* [MQTT-4.3.3-9] */
     if (m->unacked) m->unacked--;
     mqtt_ack(m, qos == 2 ? MQTT_PUBREC : MQTT_PUBACK, packet_id, refusal(status));
 }
@@ -141,7 +147,7 @@ static int publish_qos2(struct mqtt *m, const struct publication *pub, uint16_t 
     }
     if (err == -ERR_NOMEM) return MQTT_RC_QUOTA_EXCEEDED;
     int bad = publish_counted(m, pub, packet_id, err);
-    if (bad && !err) session_unreceive(m->session, packet_id);
+    if (bad && !err) session_unreceive(m->session, packet_id, 0);
     return bad;
 }
 

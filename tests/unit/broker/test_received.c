@@ -211,6 +211,42 @@ static void pubcomp_waits_until_the_id_is_free_on_disk(void **state)
     scene_free(&x);
 }
 
+/* Else the client's next message of that id would be called a repetition after the restart. */
+static void a_failed_log_frees_no_id(void **state)
+{
+    (void)state;
+    struct scene x = scene_new(1);
+    say_2(&x, "t", "a", 1);
+    say_2(&x, "t", "b", 2);
+    fake_settle(x.k, x.f);
+    assert_int_equal(session_release(x.p->session, 2), 0);
+    x.f[0].failed = true;
+    assert_int_equal(session_on_pubrel(x.p->session, 1), -ERR_STORAGE);
+    assert_int_equal(session_on_pubrel(x.p->session, 2), -ERR_STORAGE);
+    assert_int_equal(session_receive(x.p->session, 1), -ERR_EXISTS);
+    scene_free(&x);
+}
+
+/* Some cores may have the message. Only a restart can tell, so till then there is no answer. */
+static void what_a_failed_disk_refused_unheard_waits_for_a_restart(void **state)
+{
+    (void)state;
+    struct scene x = scene_new(1);
+    struct message_logged l;
+    char name[32];
+    snprintf(name, sizeof name, "%s", x.p->session->client_id);
+    say_2(&x, "t", "a", 1);
+    client_detach(x.k, x.p, false);
+    x.f[0].failed = true;
+    fake_settle(x.k, x.f);
+    client_attach(x.k, x.p, &(struct attach){.client_id = bytes_str(name), .expiry_s = LONG_S});
+    assert_int_equal(session_receive(x.p->session, 1), -ERR_EXISTS);
+    assert_false(session_accepted(x.p->session, 1));
+    assert_int_equal(x.f[0].released, 0);
+    assert_int_equal(received_name(x.p->session, 1, &l), RECEIVED_IN_DOUBT);
+    scene_free(&x);
+}
+
 /* ---- after a restart
  * ------------------------------------------------------------------------------ */
 
@@ -305,7 +341,7 @@ static void what_is_refused_in_doubt_stays_in_doubt(void **state)
     struct message_logged l;
     assert_int_equal(session_restore_received(x.p->session, 7, 70, false), 0);
     assert_int_equal(session_receive(x.p->session, 7), 0);
-    session_unreceive(x.p->session, 7);
+    session_unreceive(x.p->session, 7, -ERR_FULL);
     assert_int_equal(session_receive(x.p->session, 7), 0);
     assert_int_equal(received_name(x.p->session, 7, &l), RECEIVED_IN_DOUBT);
     assert_int_equal(l.serial, 70);
@@ -419,6 +455,8 @@ int main(void)
         cmocka_unit_test(a_session_that_ends_has_published_what_waited),
         cmocka_unit_test(the_next_connection_hears_of_what_waited),
         cmocka_unit_test(pubcomp_waits_until_the_id_is_free_on_disk),
+        cmocka_unit_test(a_failed_log_frees_no_id),
+        cmocka_unit_test(what_a_failed_disk_refused_unheard_waits_for_a_restart),
         cmocka_unit_test(what_was_accepted_before_the_restart_is_only_answered),
         cmocka_unit_test(what_is_in_doubt_is_routed_again_but_not_to_those_who_may_have_it),
         cmocka_unit_test(what_is_in_doubt_goes_to_no_group_that_has_had_it),
