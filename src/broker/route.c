@@ -7,6 +7,7 @@
 
 #include "broker/interest.h"
 #include "broker/internal.h"
+#include "broker/journal/journal.h"
 #include "broker/share.h"
 
 /* Where the messages of a topic go. One block: head, cores, shares, topic. */
@@ -107,13 +108,24 @@ static void send_to(struct broker *b, struct message *m, unsigned core)
     mail_message(b, core, mail);
 }
 
+/* What is retained changes, and the log knows before. `*written`: something was appended. */
+static int retain_message(struct broker *b, struct message *m, bool *written)
+{
+    const struct message_logged *l = m->flags & MESSAGE_LOGGED ? message_logged(m) : NULL;
+    if (UNLIKELY(m->flags & MESSAGE_IN_DOUBT) && journal_was_retained(b->journal, l)) return 0;
+    int err = retain_set_logged(&b->retain, m, b->journal, written);
+    if (LIKELY(!l || !l->serial) || err < 0) return err;
+    err = journal_retained_by(b->journal, l);
+    *written |= err == 0;
+    return err;
+}
+
 struct routed route_publish(struct broker *b, struct message *m)
 {
     count(&b->core->counters, C_messages_routed);
     bool awaited = message_is_awaited(m);
     bool written = false;
-    int status = 0;
-    if (m->flags & MESSAGE_RETAIN) status = retain_set_logged(&b->retain, m, b->journal, &written);
+    int status = m->flags & MESSAGE_RETAIN ? retain_message(b, m, &written) : 0;
     const struct route *r = route_of(b, m);
     uint32_t cores = r ? r->ncores : 0, shares = r ? r->nshares : 0;
     struct routed all = {.status = status};

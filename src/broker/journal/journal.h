@@ -146,6 +146,11 @@ struct record_message journal_message_record(const struct broker *b, struct mess
 int journal_retained(struct journal *j, struct message *m);
 int journal_cleared(struct journal *j, struct bytes topic);
 
+/* Writes that a message that carries an origin has changed what is retained, or asks whether one in
+ * doubt had: it must not take the place of what came after it. */
+int journal_retained_by(struct journal *j, const struct message_logged *l);
+bool journal_was_retained(const struct journal *j, const struct message_logged *l);
+
 /* ---- what can be asked ----------------------------------------------------------------------- */
 
 struct journal_stats {

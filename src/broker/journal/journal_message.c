@@ -321,6 +321,30 @@ int journal_retained(struct journal *j, struct message *m)
     return journal_put(j, &b.put, NULL);
 }
 
+/* No share group's: those are odd. */
+static uint64_t retainer(const struct message_logged *l)
+{
+    return journal_origin_in(l->origin, NULL) | 2;
+}
+
+int journal_retained_by(struct journal *j, const struct message_logged *l)
+{
+    uint8_t serial[8];
+    struct record_buf b;
+    struct writer w = wr_of(serial, sizeof serial);
+    wr_u64be(&w, l->serial);
+    record_put_origin(
+        &b, &(struct record_origin){.origin = retainer(l), .nserials = 1, .serials = serial});
+    int err = journal_put(j, &b.put, NULL);
+    if (err == 0) origins_add(&j->origins, retainer(l), l->serial, l->low_water);
+    return err;
+}
+
+bool journal_was_retained(const struct journal *j, const struct message_logged *l)
+{
+    return journal_knows(j, retainer(l), l->serial);
+}
+
 int journal_cleared(struct journal *j, struct bytes topic)
 {
     struct record_buf b;

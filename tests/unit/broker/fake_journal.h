@@ -21,7 +21,8 @@ struct fake {
         struct mail mail;
     } notice[FAKE_NOTICES];
     unsigned head, end;
-    int refuse; /* what appending answers, if not 0 */
+    int refuse;             /* what appending answers, if not 0 */
+    uint64_t last_retainer; /* serial */
     unsigned retained, cleared, orphans, orphans_kept, received, released;
     int orphan_status[FAKE_ORPHANS + 1];
     bool knows;
@@ -116,6 +117,8 @@ void __wrap_journal_deliver(struct journal *j, const struct message *m, uint32_t
 void __wrap_journal_delivered(struct journal *j);
 int __wrap_journal_retained(struct journal *j, struct message *m);
 int __wrap_journal_cleared(struct journal *j, struct bytes topic);
+int __wrap_journal_retained_by(struct journal *j, const struct message_logged *l);
+bool __wrap_journal_was_retained(const struct journal *j, const struct message_logged *l);
 
 uint64_t __wrap_journal_tail(const struct journal *j)
 {
@@ -270,6 +273,18 @@ int __wrap_journal_retained(struct journal *j, struct message *m)
     int err = fake_append(f);
     f->retained += err == 0;
     return err;
+}
+
+int __wrap_journal_retained_by(struct journal *j, const struct message_logged *l)
+{
+    struct fake *f = fake_of(j);
+    f->last_retainer = l->serial;
+    return fake_append(f);
+}
+
+bool __wrap_journal_was_retained(const struct journal *j, const struct message_logged *l)
+{
+    return l->serial && fake_of(j)->last_retainer == l->serial;
 }
 
 int __wrap_journal_cleared(struct journal *j, struct bytes topic)

@@ -334,6 +334,36 @@ static void what_is_in_doubt_goes_to_no_group_that_has_had_it(void **state)
     }
 }
 
+/* Retained before the restart, it was followed by another since. */
+static void what_is_in_doubt_is_not_retained_again(void **state)
+{
+    (void)state;
+    for (unsigned clears = 0; clears < 2; clears++)
+        for (unsigned known = 0; known < 2; known++) {
+            struct scene x = scene_new(2);
+            struct broker *b = x.k->broker[broker_owner(
+                x.k->broker[0], broker_topic_hash(x.k->broker[0], BYTES("t")))];
+            struct fake *owner = &x.f[b->core->id];
+            client_say(x.p, "t", "later", 1 | SAY_RETAINED, 9);
+            fake_settle(x.k, x.f);
+            assert_int_equal(session_restore_received(x.p->session, 7, 70, false), 0);
+            assert_int_equal(session_receive(x.p->session, 7), 0);
+            owner->last_retainer = known ? 70 : 0;
+            client_say(x.p, "t", clears ? "" : "old", 2 | SAY_RETAINED, 7);
+            fake_settle(x.k, x.f);
+            assert_int_equal(x.p->accepted, 2);
+            assert_int_equal(owner->last_retainer, 70);
+            struct message *m =
+                retain_get(&b->retain, BYTES("t"), broker_topic_hash(b, BYTES("t")));
+            if (known || !clears)
+                assert_true(m &&
+                            bytes_eq(message_payload(m), known ? BYTES("later") : BYTES("old")));
+            else
+                assert_null(m);
+            scene_free(&x);
+        }
+}
+
 static void what_is_refused_in_doubt_stays_in_doubt(void **state)
 {
     (void)state;
@@ -460,6 +490,7 @@ int main(void)
         cmocka_unit_test(what_was_accepted_before_the_restart_is_only_answered),
         cmocka_unit_test(what_is_in_doubt_is_routed_again_but_not_to_those_who_may_have_it),
         cmocka_unit_test(what_is_in_doubt_goes_to_no_group_that_has_had_it),
+        cmocka_unit_test(what_is_in_doubt_is_not_retained_again),
         cmocka_unit_test(what_is_refused_in_doubt_stays_in_doubt),
         cmocka_unit_test(a_message_is_named_by_its_client_and_a_serial),
         cmocka_unit_test(the_log_is_told_of_all_ids_in_their_order),
