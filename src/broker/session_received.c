@@ -137,9 +137,8 @@ int session_release(struct session *s, uint16_t packet_id)
     }
     /* Once the client knows, the id is a new message's; so the log must know before, also when this
      * is not the first time that the client asks. */
-    if (!s->sid) return err;
-    const struct journal *j = s->broker->journal; /* once it has failed, the client never knows */
-    session_hold(s, journal_failed(j) ? UINT64_MAX : journal_tail(j));
+    const struct journal *j = s->broker->journal;
+    if (s->sid && !journal_failed(j)) session_hold(s, journal_tail(j));
     return err;
 }
 
