@@ -72,7 +72,7 @@ static void tell(struct progress *p, struct serve *s, const struct told *step)
     }
     if (s->clock.now_ns < p->log_due_ns) return;
     p->log_due_ns = s->clock.now_ns + LOG_S * NS_PER_S;
-    if (p->has_line && s->log.how.fd == STDERR_FILENO) return; /* it is there already */
+    if (p->has_line && !*s->options->log_file) return; /* it is there already */
     LOG(&s->log, LOG_INFO, "recovering", F_STR("step", step->what), F_U64("percent", step->percent),
         F_U64("bytes", step->bytes), F_U64("seconds", seconds));
 }
