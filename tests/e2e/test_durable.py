@@ -19,6 +19,7 @@ from lib.wire import PUBACK, RawClient, packet, publish, publish_id, u16
 
 QUOTA_EXCEEDED = 0x97
 FOREVER = 0xffffffff
+EXPIRY = b"\x11" + FOREVER.to_bytes(4, "big")
 
 
 class Data:
@@ -117,6 +118,25 @@ def retained(t, broker, wanted):
 
 # ---- what survives --------------------------------------------------------------------------------
 
+@claim(cores=(0,), then=(1, 2, 4))
+def another_number_of_cores_finds_all_of_it(t, then):
+    data = Data(t, cores=3)
+    broker = data.start()
+    for i in range(8):
+        offline(t, broker, f"a/{i}/#", 2, f"sub{i}")
+    for i in range(8):
+        tell(t, broker, f"a/{i}/x", numbered(20), 2)
+        tell(t, broker, f"r/{i}", [b"kept"], 1, True)
+    broker = data.again(cores=then)
+    for i in range(8):
+        sub = back(t, broker, f"sub{i}")
+        same("session present", sub.session_present, True)
+        same("messages", [m.payload for m in sub.exactly(20)], numbered(20))
+        tell(t, broker, f"a/{i}/x", [b"new"], 1)
+        same("new", sub.exactly(21)[-1].payload, b"new")
+    same("retained", retained(t, broker, "r/#"), {f"r/{i}": b"kept" for i in range(8)})
+
+
 @claim(cores=(0,), crash=(True, False))
 def what_was_taken_back_stays_away(t, crash):
     """Unsubscribed, cleared, received, ended: none of it comes back."""
@@ -184,6 +204,24 @@ def time_goes_on_while_it_is_dead(t):
 
 
 @claim(cores=(0,))
+def who_is_back_in_time_has_his_time_again(t):
+    """Away for most of the session's expiry, back, and then the broker dies: it counts anew."""
+    data = Data(t)
+    broker = data.start()
+
+    def client():
+        return Client(t, "s", V5, clean=False, expiry=5, broker=broker)
+
+    client().open().close()
+    time.sleep(3.5)
+    same("session present", client().open().session_present, True)
+    data.crash()
+    time.sleep(1.5)
+    broker = data.start()
+    same("session present", client().open().session_present, True)
+
+
+@claim(cores=(0,))
 def will_of_a_client_that_does_not_come_back_is_sent(t):
     data = Data(t, cores=2)
     broker = data.start()
@@ -191,6 +229,27 @@ def will_of_a_client_that_does_not_come_back_is_sent(t):
     Client(t, "mortal", V5, clean=False, expiry=FOREVER, broker=broker,
            will=("will/1", b"gone", 1)).open()
     same("will", back(t, data.again()).wait_heard(1)[0].payload, b"gone")
+
+
+@claim(cores=(0,))
+def message_taken_at_2_and_not_released_is_not_taken_twice(t):
+    """The publisher has PUBREC, or has nothing, when the broker dies, and sends again."""
+    data = Data(t, cores=2)
+    broker = data.start()
+    offline(t, broker, "a", 2)
+    pub = t.keep(RawClient(broker.port, V5))
+    pub.connect("pub", clean=False, raw=EXPIRY)
+    first = publish(V5, "a", b"one", 2, 1)
+    same("PUBREC", pub.ask(first).type, 5)
+    pub.send(publish(V5, "a", b"two", 2, 2))
+    broker = data.again()
+    pub = t.keep(RawClient(broker.port, V5))
+    same("session present", pub.connect("pub", clean=False, raw=EXPIRY).body[0], 1)
+    for n, text in ((1, b"one"), (2, b"two")):
+        same("PUBREC", pub.ask(publish(V5, "a", text, 2, n, dup=True)).type, 5)
+    for n in (1, 2):
+        same("PUBCOMP", pub.ask(packet(6, 2, u16(n))).type, 7)
+    same("messages", [m.payload for m in back(t, broker).exactly(2)], [b"one", b"two"])
 
 
 # ---- cheaper choices ------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ class Client:
 
     def part(self):
         if self.ready:
-            self.left = self.loop.now()
+            self.left = self.world.ended or self.loop.now()
         self.connection, self.ready = None, False
         for kind, window in self.requests.values():
             self.wanted.append((kind, window.filter, window.qos))

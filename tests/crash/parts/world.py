@@ -79,6 +79,7 @@ class World:
         self.loop, self.ledger = Loop(), Ledger()
         self.port, self.cores, self.cycle = None, args.cores[0], 0
         self.started = self.up_since = 0.0
+        self.ended = None  # since when the broker is, or goes
         self.recoveries, self.greeting = [], False
         self.kills = self.early_kills = self.terms = self.resizes = 0
         self.loop.look = self.look
@@ -158,9 +159,10 @@ class World:
                 self.resizes += 1
             self.broker.start(self.cores, self.luck)
         self.started, self.greeting, self.port = time.monotonic(), True, self.broker.port
+        self.ended = None
 
     def kill(self):
-        self.port, self.greeting = None, False
+        self.port, self.greeting, self.ended = None, False, time.monotonic()
         self.kills += 1
         if self.args.by == "cut" or self.broker.disk.failed():
             for client in self.all:
@@ -174,6 +176,7 @@ class World:
             self.end_in_order()
         else:
             self.broker.kill()
+        self.loop.run(0.02)  # what it still said, and that it is gone
         self.broker.disk.lose_power(self.luck)
 
     def resume(self):
@@ -224,6 +227,8 @@ class World:
         listeners = {c.listener.name: c.listener for c in [*present, *self.others]
                      if getattr(c, "listener", None)}
         self.wait_for_owed(listeners.values())
+        if self.args.stop and not self.ledger.clean:
+            raise Failed("something is wrong")
 
     def others_idle(self):
         return all(o.idle for o in self.others)
@@ -348,7 +353,7 @@ class World:
         self.end_in_order()
 
     def end_in_order(self):
-        self.port = None
+        self.port, self.ended = None, time.monotonic()
         status = self.broker.terminate()
         if status and not self.broker.disk.failed():
             raise Failed(f"ended with {status} after TERM: {self.broker.said()}")
