@@ -229,7 +229,7 @@ static void what_is_given_back_is_not_told_again(void **state)
         stage = (struct stage){0};
         struct fake *f = fake_new(k);
         struct client *p = client_new(k, client_at(k, 0, "p"), 0);
-        struct client *a = client_new(k, client_at(k, 1, "a"), 100);
+        struct client *a = client_new(k, client_at(k, 1, "a"), 0);
         struct client *b = client_new(k, client_at(k, 2, "b"), 100);
         client_sub(k, a, "$share/g/t", 1);
         client_say(p, "t", "x", 1, 1);
