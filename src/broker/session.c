@@ -257,8 +257,8 @@ static bool may_take_over(const struct session *old, const struct attach *a)
 
 /* The log hears that the client has come. What it must have before the client may hear of its
  * session holds the CONNACK back: a durable one that is new, or was when the connection before
- * broke; the end of the one that was there (`ended`); and that it does not expire now, as it would
- * after a crash if the log only knew since when its client was gone. */
+ * broke; the end of the one that was there (`ended`), or was before; and that it does not expire
+ * now, as it would after a crash if the log only knew since when its client was gone. */
 static int put_in_log(struct session *s, bool ended)
 {
     struct journal *j = s->broker->journal;
@@ -267,6 +267,7 @@ static int put_in_log(struct session *s, bool ended)
     int err = journal_session(s);
     if (err < 0 && !was_durable) return err == -ERR_FULL ? -ERR_DISK_FULL : err;
     bool goes_on = err == 0 && was_durable && s->expiry_s != SESSION_NEVER_EXPIRES;
+    session_hold(s, journal_ended(j));
     if (s->sid) session_hold(s, s->made_pos);
     if (ended || goes_on) session_hold(s, journal_tail(j));
     return 0;

@@ -128,7 +128,7 @@ int store_put_own(struct store *s, enum record_type type, struct bytes body, boo
     return store_put(s, &r, &p, ref);
 }
 
-bool store_is_full(const struct store *s)
+static bool is_full(const struct store *s)
 {
     return s->nready < READY_WANTED && !prepare_may_come(s);
 }
@@ -137,7 +137,7 @@ bool store_has_room(const struct store *s)
 {
     return s->state == STORE_OPEN && s->buffered <= s->o.buffer_bytes_max / 2 &&
            (s->nready >= READY_WANTED || s->active->used < s->active->capacity / 2 ||
-            store_is_full(s)); /* waiting would not help: let appends say that it is full */
+            is_full(s)); /* waiting would not help: let appends say that it is full */
 }
 
 /* A copy of it, made when its segment is emptied, has 8 bytes more. */

@@ -141,6 +141,7 @@ static void settle_will(struct client *c)
     if (!c->will) return;
     struct note *n = note_at(c->o, c->will);
     if (c->crashed) return; /* client_crash */
+    n->fate_ns = machine()->now_ns;
     if (c->phase == ONLINE)
         n->fate = c->will_delay_s == 0 || c->ends;
     else if (c->phase == LEAVING && !c->harmed && c->out.n == 0)

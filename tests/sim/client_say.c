@@ -57,6 +57,7 @@ static void send_publish(struct client *c, uint32_t number, uint16_t id, bool du
     n->sends++;
     n->troubled |= c->o->trouble;
     if (n->sent_at == NEVER) n->sent_at = c->t->n;
+    n->again_at = c->t->n;
     say_publish(&c->out, c->v5, &p);
     trace(c->t, "%s publishes %u on %s qos=%u retain=%d id=%u dup=%d%s", c->name, number, p.topic,
           p.qos, p.retain, id, dup, n->clear ? " clear" : "");

@@ -27,6 +27,8 @@ struct note {
     uint16_t by;
     uint32_t sends;
     uint64_t sent_at;  /* first */
+    uint64_t again_at; /* last */
+    uint64_t fate_ns;  /* of a will: since when its fate is known */
     uint64_t acked_at; /* PUBACK or PUBREC */
     uint64_t doubt_at; /* the last crash that may have lost it; 0: none */
     bool troubled;     /* under way while the disk failed: refused, perhaps, when some had it */

@@ -7,7 +7,12 @@
  * and at QoS 2 once. At QoS 1 a session may get again what it had, in the old order and before all
  * that is new. All else is judged as if there had been no crash. */
 #include "base/assert.h"
+#include "base/clock.h"
+#include "machine.h"
 #include "oracle.h"
+
+/* Nobody is told when the log knows of a goodbye. */
+#define GOODBYE_NS (3 * NS_PER_S)
 
 void oracle_trouble(struct oracle *o)
 {
@@ -20,11 +25,12 @@ void oracle_trouble(struct oracle *o)
 
 void oracle_crash(struct oracle *o)
 {
+    uint64_t now_ns = machine()->now_ns;
     o->crashes++;
     o->trouble = false;
     for (uint32_t i = 1; i <= o->notes; i++) {
         struct note *n = note_at(o, i);
-        if (n->will && n->fate > 0) n->fate = 0;
+        if (n->fate > 0 || now_ns - n->fate_ns < GOODBYE_NS) n->fate = 0;
         if (n->sent_at != NEVER && n->acked_at == NEVER) n->doubt_at = o->t->n;
     }
     for (struct seat *s = o->seats; s; s = s->next)
@@ -142,7 +148,7 @@ bool oracle_may_be_retained(struct oracle *o, unsigned topic, uint32_t number)
     if (number == sure) return true;
     for (uint32_t i = 1; i <= o->notes; i++) {
         const struct note *n = note_at(o, i);
-        bool late = n->doubt_at > sure_at || n->sent_at > sure_at;
+        bool late = n->doubt_at > sure_at || n->again_at > sure_at;
         bool fits = number == CLEAR ? n->clear : i == number;
         if (n->retain && n->topic == topic && fits && late && (n->clear || is_loose(o, i)))
             return true;

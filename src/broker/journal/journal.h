@@ -87,6 +87,10 @@ int journal_tell(struct journal *j, unsigned to, struct mail mail);
 int journal_session(struct session *s);
 void journal_session_end(struct session *s); /* its entries go with it */
 
+/* The position of the last end of a session: before it is on disk nobody may hear that there is
+ * none. 0 once the log has failed. */
+uint64_t journal_ended(const struct journal *j);
+
 int journal_subscribed(const struct sub *sub); /* or options of it changed */
 void journal_unsubscribed(const struct sub *sub);
 

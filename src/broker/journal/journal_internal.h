@@ -101,6 +101,7 @@ struct journal {
     mail_fn *handler[BROKER_MAIL_KINDS];
 
     uint64_t written, durable; /* records handed in, and on disk */
+    uint64_t ended;            /* the last of them that ended a session */
     struct mark mark[MARKS];
     uint32_t mark_head, mark_tail;
     struct store_wait hurry; /* somebody waits: no more laziness */

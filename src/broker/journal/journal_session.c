@@ -119,7 +119,15 @@ int journal_session(struct session *s)
 
 void journal_session_end(struct session *s)
 {
-    if (s->sid) put_end(s);
+    struct journal *j = s->broker->journal;
+    if (!s->sid) return;
+    put_end(s);
+    j->ended = j->written;
+}
+
+uint64_t journal_ended(const struct journal *j)
+{
+    return j->failed ? 0 : j->ended;
 }
 
 /* ---- subscriptions ------------------------------------------------------------------------ */
