@@ -144,7 +144,7 @@ static void settle_will(struct client *c)
     n->fate_ns = machine()->now_ns;
     if (c->phase == ONLINE)
         n->fate = c->will_delay_s == 0 || c->ends;
-    else if (c->phase == LEAVING && !c->harmed && c->out.n == 0)
+    else if (c->phase == LEAVING && !c->harmed && c->out.n == 0 && !c->o->trouble)
         n->fate = c->goodbye == 0 ? -1 : c->will_delay_s == 0 || c->ends;
     else
         n->fate = 0;

@@ -36,7 +36,8 @@ static void on_connack(struct client *c, const struct heard *h)
         broken(c->t, "%s got CONNACK with reason %u", c->name, h->reason);
         return;
     }
-    if (h->session_present && (c->clean || c->have == HAVE_NONE))
+    bool none = c->have == HAVE_NONE && !c->o->troubled; /* else its end may be undone */
+    if (h->session_present && (c->clean || none))
         broken(c->t, "%s was told of a session that it does not have", c->name);
     if (!h->session_present && !c->clean && c->have == HAVE_SESSION)
         broken(c->t, "the session of %s is lost", c->name);

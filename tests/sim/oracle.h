@@ -81,6 +81,7 @@ struct oracle {
     struct seat *witness;
     uint16_t crashes;
     bool trouble;   /* the disk fails or is full: the broker may refuse things */
+    bool troubled;  /* it did so in an earlier life, whose last words were not written */
     bool qos0_sure; /* no out-queue is so small that QoS 0 is dropped */
 };
 

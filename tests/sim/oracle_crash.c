@@ -27,14 +27,15 @@ void oracle_crash(struct oracle *o)
 {
     uint64_t now_ns = machine()->now_ns;
     o->crashes++;
-    o->trouble = false;
     for (uint32_t i = 1; i <= o->notes; i++) {
         struct note *n = note_at(o, i);
-        if (n->fate > 0 || now_ns - n->fate_ns < GOODBYE_NS) n->fate = 0;
+        if (n->fate > 0 || o->trouble || now_ns - n->fate_ns < GOODBYE_NS) n->fate = 0;
         if (n->sent_at != NEVER && n->acked_at == NEVER) n->doubt_at = o->t->n;
     }
     for (struct seat *s = o->seats; s; s = s->next)
         if (!s->ended) s->crashed_at = o->t->n;
+    o->troubled |= o->trouble;
+    o->trouble = false;
 }
 
 bool is_loose(const struct oracle *o, uint32_t number)
@@ -148,7 +149,7 @@ bool oracle_may_be_retained(struct oracle *o, unsigned topic, uint32_t number)
     if (number == sure) return true;
     for (uint32_t i = 1; i <= o->notes; i++) {
         const struct note *n = note_at(o, i);
-        bool late = n->doubt_at > sure_at || n->again_at > sure_at;
+        bool late = n->doubt_at > sure_at || n->again_at > sure_at || n->acked_at > sure_at;
         bool fits = number == CLEAR ? n->clear : i == number;
         if (n->retain && n->topic == topic && fits && late && (n->clear || is_loose(o, i)))
             return true;
