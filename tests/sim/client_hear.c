@@ -46,7 +46,7 @@ static void on_connack(struct client *c, const struct heard *h)
     c->phase = ONLINE;
     if (!h->session_present || !c->seat || c->seat->ended) new_seat(c);
     c->seat->online_since = c->t->n;
-    c->seat->life = c->o->crashes;
+    c->seat->life = (uint16_t)(c->o->crashes - c->crashed);
     c->have = HAVE_SESSION;
     c->renew = false;
     if (h->session_present) client_resend(c);
