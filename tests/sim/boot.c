@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "broker/journal/rewrite.h"
 #include "world.h"
 
 void boot_choose(struct world *w)
@@ -24,6 +25,44 @@ void boot_choose(struct world *w)
 
 /* ---- the directory ------------------------------------------------------------------------- */
 
+static unsigned core_of(void *ctx, uint64_t hash)
+{
+    const struct world *w = ctx;
+    return broker_core_of(hash, w->cores);
+}
+
+static void on_found(void *ctx, const struct store_finding *f)
+{
+    struct world *w = ctx;
+    trace(&w->trace, "recovery: %s", f->text);
+    if (!f->harmless) broken(&w->trace, "recovery found damage: %s", f->text);
+}
+
+/* It starts with another number of cores. */
+static void move(struct world *w)
+{
+    struct rewrite_found found = {0};
+    struct clock clock;
+    clock_tick(&clock);
+    w->cores = 1 + any_below(4);
+    if (w->cores == w->dir.cores) return;
+    int err = store_dir_next(&w->dir, &w->generation);
+    ASSERT(err == 0);
+    struct rewrite r = {.dir = &w->dir,
+                        .generation = w->generation,
+                        .cores = w->cores,
+                        .seed = w->seed,
+                        .segment_bytes = w->segment_bytes,
+                        .clock = &clock,
+                        .ctx = w,
+                        .core_of = core_of,
+                        .found = on_found};
+    err = journal_rewrite(&r, &found);
+    if (err == 0) err = store_dir_switch(&w->dir, w->generation, w->cores);
+    if (err < 0) broken(&w->trace, "the logs can't be written anew: %s", r.why);
+    if (found.lost) broken(&w->trace, "%u messages got lost on the way", (unsigned)found.lost);
+}
+
 void boot_open(struct world *w)
 {
     int err = store_dir_open(&w->dir, &w->sim->io, "data", false);
@@ -32,7 +71,9 @@ void boot_open(struct world *w)
     if (err == 0 && w->generation == 0) err = store_dir_next(&w->dir, &w->generation);
     ASSERT(err == 0);
     w->seed = hash_pair(w->dir.id, 0);
-    if (w->dir.generation != 0) w->cores = w->dir.cores;
+    if (w->dir.generation == 0) return;
+    w->cores = w->dir.cores;
+    if (w->moves && once_in(2)) move(w);
 }
 
 void boot_close(struct world *w)
@@ -59,13 +100,6 @@ static void on_failed(void *ctx, const char *why)
     struct place *p = ctx;
     (void)why;
     net_drop_held(p->net);
-}
-
-static void on_found(void *ctx, const struct store_finding *f)
-{
-    struct world *w = ctx;
-    trace(&w->trace, "recovery: %s", f->text);
-    if (!f->harmless) broken(&w->trace, "recovery found damage: %s", f->text);
 }
 
 void boot_core(struct world *w, unsigned i)

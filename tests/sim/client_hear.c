@@ -45,6 +45,7 @@ static void on_connack(struct client *c, const struct heard *h)
     c->resumed = h->session_present;
     c->phase = ONLINE;
     if (!h->session_present || !c->seat || c->seat->ended) new_seat(c);
+    c->seat->strange |= h->session_present && c->have == HAVE_NONE;
     c->seat->online_since = c->t->n;
     c->seat->life = (uint16_t)(c->o->crashes - c->crashed);
     c->have = HAVE_SESSION;

@@ -62,6 +62,7 @@ struct seat {
     bool ended;
     uint64_t online_since; /* NEVER: it is not connected */
     bool member;           /* only has shared subscriptions */
+    bool strange;          /* its end was not written by a disk that failed: nothing is known */
     uint64_t broke_at;     /* when it last lost a connection: QoS 0 may be missing; 0: never */
     struct receipts live[TOPICS], retained[TOPICS];
     struct receipts again[TOPICS]; /* QoS 1 that came once more after a crash */

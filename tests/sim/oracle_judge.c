@@ -102,7 +102,7 @@ bool claim_of(const struct oracle *o, const struct seat *s, unsigned topic, stru
 {
     unsigned n = 0;
     *c = (struct claim){.granted_at = NEVER, .qos0 = o->qos0_sure && !s->broke_at};
-    if (s->ended || s->member) return false;
+    if (s->ended || s->member || s->strange) return false;
     for (unsigned i = 0; i < s->nsubs; i++) {
         const struct subscribed *x = &s->sub[i];
         if (!seat_takes(x, topic)) continue;

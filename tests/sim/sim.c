@@ -21,13 +21,14 @@ struct wish {
 
 static const char help[] =
     "usage: sim [--seed N | --seeds FROM-TO] [--cores N] [--steps N] [--disk] [--crashes N] "
-    "[--twice] [--trace]\n"
+    "[--moves] [--twice] [--trace]\n"
     "  --seed N         run one seed\n"
     "  --seeds FROM-TO  run all of them, both included (1-20)\n"
     "  --cores N        1 to 16; else the seed decides\n"
     "  --steps N        length of the storm (1500)\n"
     "  --disk           the broker has a disk, and a log on it\n"
     "  --crashes N      the same, and it crashes so often (0)\n"
+    "  --moves          after a crash it may start with another number of cores\n"
     "  --twice          run each seed twice: both runs must be the same, event by event\n"
     "  --trace          print every event\n";
 
@@ -98,6 +99,8 @@ static bool read_wishes(int argc, char **argv, struct wish *w)
             w->world.print = true;
         } else if (strcmp(argv[i], "--disk") == 0) {
             w->world.disk = true;
+        } else if (strcmp(argv[i], "--moves") == 0) {
+            w->world.moves = true;
         } else if (strcmp(argv[i], "--twice") == 0) {
             w->twice = true;
         } else {

@@ -23,6 +23,7 @@ struct world_options {
     uint32_t expiry_max_s; /* of sessions; 0: the broker's default */
     bool disk;             /* the broker has one */
     unsigned crashes;      /* of the whole broker, if it has a disk */
+    bool moves;            /* it may start again with another number of cores */
     bool print;
 };
 
@@ -55,6 +56,7 @@ struct world {
     uint32_t generation, segment_bytes;
     uint64_t lazy_ns, queue_memory;
     struct access_door door;
+    bool moves;
     bool may_spoil;                  /* the disk may fail: a crash will end it */
     size_t bytes_at_rest[CORES_MAX]; /* of the pools, before anybody came */
     unsigned cores, clients;
