@@ -126,6 +126,10 @@ int session_release(struct session *s, uint16_t packet_id)
     struct received *r = s->received;
     struct received_id *x = find(r, packet_id);
     int err = 0;
+    if (x && s->sid && journal_failed(s->broker->journal)) {
+        x->in_doubt = x->again = true; /* it stays in the log: only a restart can tell */
+        return -ERR_STORAGE;
+    }
     if (x) {
         unlink_id(r, x);
         if (s->sid) err = journal_released(s, packet_id);

@@ -221,6 +221,7 @@ static void a_failed_log_frees_no_id(void **state)
     fake_settle(x.k, x.f);
     assert_int_equal(session_release(x.p->session, 2), 0);
     x.f[0].failed = true;
+    assert_int_equal(session_release(x.p->session, 1), -ERR_STORAGE);
     assert_int_equal(session_on_pubrel(x.p->session, 1), -ERR_STORAGE);
     assert_int_equal(session_on_pubrel(x.p->session, 2), -ERR_STORAGE);
     assert_int_equal(session_receive(x.p->session, 1), -ERR_EXISTS);
