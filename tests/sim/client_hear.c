@@ -44,8 +44,9 @@ static void on_connack(struct client *c, const struct heard *h)
     c->broker_receive_max = h->receive_max;
     c->resumed = h->session_present;
     c->phase = ONLINE;
-    if (!h->session_present || !c->seat || c->seat->ended) new_seat(c);
-    c->seat->strange |= h->session_present && c->have == HAVE_NONE;
+    bool fresh = !h->session_present || !c->seat || c->seat->ended;
+    if (fresh) new_seat(c);
+    c->seat->strange |= fresh && h->session_present && c->o->troubled;
     c->seat->online_since = c->t->n;
     c->seat->life = (uint16_t)(c->o->crashes - c->crashed);
     c->have = HAVE_SESSION;
