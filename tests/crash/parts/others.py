@@ -44,6 +44,7 @@ class Paho(threading.Thread):
                 self.known.add(True)
                 for stream, seq in self.under_way.values():
                     self.ledger.resend(stream, seq)
+                self.mend()
                 self.paho.connect("127.0.0.1", self.world.broker.port, 60)
             except OSError:
                 time.sleep(AGAIN_S)
@@ -51,6 +52,13 @@ class Paho(threading.Thread):
             while not self.over and self.paho.loop(0.02) == paho.MQTT_ERR_SUCCESS:
                 self.publish()
             self.connected = False
+
+    def mend(self):
+        """Paho 1.6.1 forgets by a second attempt to connect that it has sent a PUBREL, and sends
+        the PUBLISH again, of which the broker need not know any more."""
+        for m in self.paho._out_messages.values():  # pylint: disable=protected-access
+            if m.state == paho.mqtt_ms_resend_pubrel:
+                m.state = paho.mqtt_ms_wait_for_pubcomp
 
     def publish(self):
         while self.connected and self.budget > 0 and len(self.under_way) < WINDOW:
