@@ -213,11 +213,16 @@ static void wait_alone(struct session *s)
     if (s->sid) (void)journal_session(s);
 }
 
+/* Now, rounded up: a will or an end must not come before its time. */
+static uint32_t core_soon_s(const struct core *c)
+{
+    return (uint32_t)((c->clock.now_ns + NS_PER_S - 1) / NS_PER_S);
+}
+
 /* From now on there is no connection: the session ends, or its time runs. */
 static void lapse(struct session *s, uint32_t expiry_s)
 {
-    /* Rounded up: a will or an end must not come before its time. */
-    s->gone_s = (uint32_t)((s->broker->core->clock.now_ns + NS_PER_S - 1) / NS_PER_S);
+    s->gone_s = core_soon_s(s->broker->core);
     if (expiry_s == 0)
         session_end(s); /* [MQTT-3.1.2-23] */
     else
@@ -420,7 +425,7 @@ static uint32_t core_s_of(const struct core *c, uint64_t wall_ms)
 {
     uint64_t now_ms = c->clock.wall_ms;
     uint64_t ago_s = wall_ms && wall_ms < now_ms ? (now_ms - wall_ms) / 1000 : 0;
-    return core_now_s(c) - (uint32_t)(ago_s < GONE_MAX_S ? ago_s : GONE_MAX_S);
+    return core_soon_s(c) - (uint32_t)(ago_s < GONE_MAX_S ? ago_s : GONE_MAX_S);
 }
 
 /* It lives from its sending on: what is written is how long. */
