@@ -101,6 +101,7 @@ bool __wrap_journal_failed(const struct journal *j);
 uint64_t __wrap_journal_queue_memory_max(const struct journal *j);
 int __wrap_journal_session(struct session *s);
 void __wrap_journal_session_end(struct session *s);
+uint64_t __wrap_journal_ended(const struct journal *j);
 int __wrap_journal_subscribed(const struct sub *sub);
 void __wrap_journal_unsubscribed(const struct sub *sub);
 int __wrap_journal_entry(struct session *s, struct pending *p, uint64_t serial,
@@ -247,6 +248,11 @@ int __wrap_journal_released(const struct session *s, uint16_t packet_id)
     (void)packet_id;
     f->released++;
     return fake_append(f);
+}
+
+uint64_t __wrap_journal_ended(const struct journal *j)
+{
+    return fake_of(j)->tail;
 }
 
 void __wrap_journal_deliver(struct journal *j, const struct message *m, uint32_t n)

@@ -297,7 +297,8 @@ static void no_entry_comes_back_without_its_body(void **state)
         past[turns] = (struct past){o.rig.sim->nsteps, store_durable(o.rig.store)};
         if (rng_below(&rng, 10) == 0) held.commits = rng_below(&rng, 2);
         if (rng_below(&rng, 10) == 0) held.calls = rng_below(&rng, 4) == 0;
-        enqueue(&o, 1 + (unsigned)rng_below(&rng, 7), rng_below(&rng, 3) == 0);
+        bool urgent = rng_below(&rng, 3) == 0;
+        enqueue(&o, 1 + (unsigned)rng_below(&rng, 7), urgent);
         finish_some(&o, &rng);
         o.rig.clock.now_ns += rng_below(&rng, LAZY_NS);
         store_commit(o.rig.store);
