@@ -9,6 +9,7 @@
 
 #include "broker/internal.h"
 #include "broker/journal/journal.h"
+#include "broker/journal/origin.h"
 #include "broker/match.h"
 #include "broker/share.h"
 
@@ -102,18 +103,28 @@ static bool is_known(const struct broker *b, struct message *m)
     return b->journal && journal_knows(b->journal, l->origin, l->serial);
 }
 
+/* Or as far as the log in which this session was before the number of cores changed? */
+static bool is_known_to(const struct session *s, struct message *m)
+{
+    const struct message_logged *l = message_logged(m);
+    if (!s->cohort) return false;
+    return journal_knows(s->broker->journal, origin_for_cohort(l->origin, s->cohort), l->serial);
+}
+
 /* Offers `m` to all who want it. The worst of what became of it. */
 static int offer_each(struct broker *b, struct message *m, const struct targets *t)
 {
     struct delivery d = {.m = m, .serial = ++b->serial};
-    bool known = UNLIKELY(m->flags & MESSAGE_IN_DOUBT) && is_known(b, m);
+    bool in_doubt = UNLIKELY(m->flags & MESSAGE_IN_DOUBT);
+    bool known = in_doubt && is_known(b, m);
     int worst = t->incomplete ? -ERR_NOMEM : 0;
 
     for (uint32_t i = 0; i < t->n; i++) {
         const struct target *g = &t->at[i];
         if (g->no_local && m->origin_session == g->session->id && m->origin_core == b->core->id)
-            continue;                              /* [MQTT-3.8.3-3] */
-        if (known && g->session->sid) continue;    /* [MQTT-4.3.3-10] */
+            continue; /* [MQTT-3.8.3-3] */
+        if (in_doubt && g->session->sid && (known || is_known_to(g->session, m)))
+            continue;                              /* [MQTT-4.3.3-10] */
         d.qos = m->qos < g->qos ? m->qos : g->qos; /* [MQTT-3.8.4-8] */
         d.retain = g->retain_as_published &&
                    (m->flags & MESSAGE_RETAIN); /* [MQTT-3.3.1-12] [MQTT-3.3.1-13] */

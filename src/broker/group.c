@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "broker/journal/journal.h"
+#include "broker/journal/origin.h"
 #include "broker/share.h"
 
 enum {
@@ -338,7 +339,8 @@ static void answer(struct broker *b, const struct group *g, const struct arrival
     const struct message_logged *l = message_logged(a->m);
     bool known =
         g && b->journal &&
-        journal_knows(b->journal, journal_origin_in(l->origin, &g->filter->entry), l->serial);
+        journal_knows(b->journal, origin_for_group(l->origin, filter_entry_name(&g->filter->entry)),
+                      l->serial);
     if (known)
         share_journey_ends(b, a, 0);
     else

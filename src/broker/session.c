@@ -461,6 +461,7 @@ struct session *session_restore(struct broker *b, const struct record_session *r
     s->restored = true;
     s->durability = r->durability;
     s->serial = r->serial;
+    s->cohort = r->cohort;
     s->expiry_s = r->expiry_s;
     s->gone_s = core_s_of(b->core, r->gone_ms);
     if (restore_user(s, r) < 0 || restore_will(s, r) < 0) {

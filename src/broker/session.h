@@ -157,6 +157,7 @@ struct session {
     uint64_t made_pos;  /* where that begins to be so: before it is on disk nobody may hear of it */
     uint64_t seq;       /* of its last entry there */
     uint64_t serial;    /* of its last incoming QoS 2 message */
+    uint32_t cohort;    /* what it knew before the cores were others (origin.h); 0: nothing */
     struct load *loads; /* what is being read for it (session_load.c) */
     uint32_t nloads;
     uint32_t on_disk;   /* pendings without a message that have one on disk */

@@ -2,12 +2,10 @@
 #include <stdlib.h>
 
 #include "broker/journal/journal.h"
+#include "broker/journal/origin.h"
 #include "broker/received.h"
 
 enum { WORDS = 65536 / 64, PAGE_IDS = 256, PAGES = 65536 / PAGE_IDS };
-
-/* So that a client's messages have the same name in every run. */
-static const uint64_t origin_seed = 0x0123456789abcdef;
 
 /* An id that the log knows; serial 0: not in use. */
 struct received_id {
@@ -159,8 +157,7 @@ enum received_state received_name(const struct session *s, uint16_t packet_id,
     const struct received_id *x = find(s->received, packet_id);
     if (!x) return RECEIVED_UNKNOWN;
     uint64_t low = x->serial - find(s->received, s->received->first)->serial;
-    uint64_t client = hash_pair(hash_bytes(origin_seed, session_client_id(s)), s->tenant);
-    l->origin = journal_origin_in(client | 1ull << 32, NULL); /* never 0 */
+    l->origin = origin_of(s->tenant, session_client_id(s));
     l->serial = x->serial;
     l->low_water = (uint16_t)(low < UINT16_MAX ? low : UINT16_MAX);
     return x->in_doubt ? RECEIVED_IN_DOUBT : RECEIVED_FRESH;

@@ -132,13 +132,9 @@ int journal_released(const struct session *s, uint16_t packet_id);
 void journal_deliver(struct journal *j, const struct message *m, uint32_t n);
 void journal_delivered(struct journal *j);
 
-/* Did the log have this message before the restart? Only asked for one in doubt. */
+/* Did the log have this message before the restart? Only asked for one in doubt. A group, what is
+ * retained and the sessions know it each for themselves (origin.h). */
 bool journal_knows(const struct journal *j, uint64_t origin, uint64_t serial);
-
-/* An origin is a client in the high half; in the low half is the share group by which the message
- * came here: a group and the other subscribers know it each for themselves. NULL: no group. */
-struct filter_entry;
-uint64_t journal_origin_in(uint64_t origin, const struct filter_entry *group);
 
 /* A message of this core with one user, as a record has it; NULL when memory ran out. And the
  * record of a message, which it borrows. */

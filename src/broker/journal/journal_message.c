@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "broker/journal/journal_internal.h"
+#include "broker/journal/origin.h"
 #include "broker/share.h"
 #include "store/bytes64.h"
 
@@ -71,19 +72,12 @@ static void free_kept(void *item, void *arg)
     free(item);
 }
 
-uint64_t journal_origin_in(uint64_t origin, const struct filter_entry *group)
-{
-    uint64_t client = origin & ~(uint64_t)UINT32_MAX;
-    if (!group) return client;
-    return client | (uint32_t)hash_bytes(0, filter_entry_name(group)) | 1;
-}
-
 static int put_body(struct journal *j, struct pending *p, struct store_ref *ref)
 {
     struct record_message r = journal_message_record(j->broker, p->m);
     const struct local_filter *f = p->group ? group_filter_of(j->broker, p->group) : NULL;
     if (!j->delivery.open) r.serial = 0;
-    if (r.serial) r.origin = journal_origin_in(r.origin, f ? &f->entry : NULL);
+    if (r.serial && f) r.origin = origin_for_group(r.origin, filter_entry_name(&f->entry));
     struct record_buf b;
     record_put_body(&b, &r);
     b.put.flags |= STORE_LAZY; /* its entries say how urgent it is */
@@ -322,27 +316,23 @@ int journal_retained(struct journal *j, struct message *m)
 }
 
 /* No share group's: those are odd. */
-static uint64_t retainer(const struct message_logged *l)
-{
-    return journal_origin_in(l->origin, NULL) | 2;
-}
-
 int journal_retained_by(struct journal *j, const struct message_logged *l)
 {
     uint8_t serial[8];
     struct record_buf b;
     struct writer w = wr_of(serial, sizeof serial);
     wr_u64be(&w, l->serial);
-    record_put_origin(
-        &b, &(struct record_origin){.origin = retainer(l), .nserials = 1, .serials = serial});
+    record_put_origin(&b, &(struct record_origin){.origin = origin_for_retained(l->origin),
+                                                  .nserials = 1,
+                                                  .serials = serial});
     int err = journal_put(j, &b.put, NULL);
-    if (err == 0) origins_add(&j->origins, retainer(l), l->serial, l->low_water);
+    if (err == 0) origins_add(&j->origins, origin_for_retained(l->origin), l->serial, l->low_water);
     return err;
 }
 
 bool journal_was_retained(const struct journal *j, const struct message_logged *l)
 {
-    return journal_knows(j, retainer(l), l->serial);
+    return journal_knows(j, origin_for_retained(l->origin), l->serial);
 }
 
 int journal_cleared(struct journal *j, struct bytes topic)

@@ -27,6 +27,7 @@ void journal_session_record(const struct session *s, struct record_session *r)
         .sid = s->sid,
         .serial = s->serial,
         .flight = s->flight.tail,
+        .cohort = s->cohort,
         .expiry_s = s->expiry_s,
         .gone_ms = s->ops ? 0 : wall_ms_at(b->core, s->gone_s),
         .durability = s->durability,

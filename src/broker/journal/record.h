@@ -52,6 +52,7 @@ struct record_session {
     uint32_t flight; /* the next place in its window: packet ids go on from there */
     uint32_t expiry_s;
     uint64_t gone_ms;   /* when its connection ended, wall clock; 0: it is connected */
+    uint32_t cohort;    /* what it knew before the cores were others (origin.h); 0: nothing */
     uint8_t durability; /* enum durability: of the listener by which it came */
     bool named;         /* it is a user's; else anonymous */
     struct bytes user;

@@ -28,6 +28,7 @@ void record_put_session(struct record_buf *b, const struct record_session *r)
     wr_u32be(&rw.w, r->flight);
     wr_u32be(&rw.w, r->expiry_s);
     wr_u64be(&rw.w, r->gone_ms);
+    wr_u32be(&rw.w, r->cohort);
     wr_u8(&rw.w, r->durability);
     wr_u8(&rw.w, (uint8_t)((r->named ? SESSION_NAMED : 0) | (r->has_will ? SESSION_HAS_WILL : 0)));
     wr_u16be(&rw.w, (uint16_t)r->user.n);
@@ -66,6 +67,7 @@ int record_get_session(const struct store_record *s, struct record_session *r)
     r->flight = rd_u32be(&in);
     r->expiry_s = rd_u32be(&in);
     r->gone_ms = rd_u64be(&in);
+    r->cohort = rd_u32be(&in);
     r->durability = rd_u8(&in);
     uint8_t flags = rd_u8(&in);
     r->named = flags & SESSION_NAMED;

@@ -146,6 +146,9 @@ static int close_new(struct rewriting *w, int err)
 static int rewrite(struct rewriting *w)
 {
     int err = read_all(w, false);
+    for (unsigned i = 0; i < w->nold && err == 0; i++)
+        err = image_finish(&w->old[i].image);
+    if (err == 0) err = rewrite_doubts(w);
     for (unsigned i = 0; i < w->r->cores && err == 0; i++)
         err = open_new(w, i);
     for (unsigned i = 0; i < w->nold && err == 0; i++)
@@ -168,6 +171,7 @@ int journal_rewrite(struct rewrite *r, struct rewrite_found *found)
     for (unsigned i = 0; w.old && i < w.nold; i++)
         image_init(&w.old[i].image, r->seed);
     if (w.old && w.new) err = rewrite(&w);
+    rewrite_known_fini(&w);
     for (unsigned i = 0; w.old && i < w.nold; i++) {
         image_fini(&w.old[i].image);
         free(w.old[i].by_body);

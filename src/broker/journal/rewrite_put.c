@@ -9,7 +9,6 @@
 #include "base/hash.h"
 #include "broker/journal/rewrite_internal.h"
 #include "broker/name.h"
-#include "store/bytes64.h"
 
 /* ---- one record ------------------------------------------------------------------------- */
 
@@ -27,8 +26,8 @@ static int put_slowly(struct store *s, const struct record_buf *b, struct store_
     return err;
 }
 
-static int put(struct rewriting *w, unsigned core, const struct record_buf *b,
-               struct store_ref *ref)
+int rewrite_put(struct rewriting *w, unsigned core, const struct record_buf *b,
+                struct store_ref *ref)
 {
     struct store *s = w->new[core].store;
     int err = store_append(s, &b->put, ref);
@@ -66,7 +65,7 @@ static int put_entry(struct rewriting *w, const struct image_entry *e, struct st
     if (e->group) r.group = bytes_of(e->group->at, e->group->n);
     memcpy(r.sub_id, image_entry_ids(e), e->nsub_ids * sizeof r.sub_id[0]);
     record_put_entry(&b, &r);
-    int err = put(w, e->session->home, &b, NULL);
+    int err = rewrite_put(w, e->session->home, &b, NULL);
     if (err == 0) w->found->messages++;
     return err;
 }
@@ -111,7 +110,7 @@ int rewrite_body(struct rewriting *w, struct rewrite_old *old, const struct stor
             if (err < 0) break;
             m.origin = m.serial = m.low_water = 0; /* delivered: nothing to be taken back */
             record_put_body(&b, &m);
-            err = put(w, e->session->home, &b, &ref);
+            err = rewrite_put(w, e->session->home, &b, &ref);
         }
         if (err == 0) err = put_entry(w, e, ref);
         if (err == 0) old->nplaced++;
@@ -122,17 +121,19 @@ int rewrite_body(struct rewriting *w, struct rewrite_old *old, const struct stor
 /* ---- sessions ---------------------------------------------------------------------------------
  */
 
-static int put_session(struct rewriting *w, struct image_session *s)
+static int put_session(struct rewriting *w, struct rewrite_old *old, struct image_session *s)
 {
     struct record_session r = s->r;
     struct record_buf b;
+    int err = rewrite_cohort(w, old, s->r.cohort, &r.cohort);
+    if (err < 0) return err;
     uint64_t hash = hash_pair(name_hash(w->r->seed, r.client_id), r.tenant);
     s->home = core_of(w, hash);
     s->new_sid = r.sid = ++w->new[s->home].sid;
     w->new[s->home].has_session = true;
     record_put_session(&b, &r);
     w->found->sessions++;
-    return put(w, s->home, &b, NULL);
+    return rewrite_put(w, s->home, &b, NULL);
 }
 
 static int put_subs(struct rewriting *w, const struct image_session *s)
@@ -143,7 +144,7 @@ static int put_subs(struct rewriting *w, const struct image_session *s)
         struct record_buf b;
         r.sid = s->new_sid;
         record_put_subscribed(&b, &r);
-        err = put(w, s->home, &b, NULL);
+        err = rewrite_put(w, s->home, &b, NULL);
         w->found->subscriptions++;
     }
     return err;
@@ -159,7 +160,7 @@ static int put_received(struct rewriting *w, const struct image_session *s)
                                           .serial = x->serial};
         struct record_buf b;
         record_put_received(&b, &r);
-        err = put(w, s->home, &b, NULL);
+        err = rewrite_put(w, s->home, &b, NULL);
     }
     return err;
 }
@@ -177,7 +178,7 @@ static int put_sessions(struct rewriting *w, struct rewrite_old *old)
 {
     int err = 0;
     for (struct image_session *s = old->image.sessions; s && err == 0; s = s->next) {
-        err = put_session(w, s);
+        err = put_session(w, old, s);
         if (err == 0) err = put_subs(w, s);
         if (err == 0) err = put_received(w, s);
         if (err == 0) err = put_confirmed(w, s);
@@ -196,23 +197,7 @@ static int put_retained(struct rewriting *w, const struct image_retained *x)
     ASSERT(err == 0); /* it was read before */
     record_put_retained(&b, &r);
     w->found->retained++;
-    return put(w, core_of(w, name_hash(w->r->seed, r.topic)), &b, NULL);
-}
-
-static int put_origin(struct rewriting *w, const struct image_origin *x)
-{
-    uint8_t *serials = malloc(8 * (size_t)x->n + 1);
-    if (!serials) return -ERR_NOMEM;
-    struct writer out = wr_of(serials, 8 * (size_t)x->n);
-    for (uint32_t i = 0; i < x->n; i++)
-        wr_u64be(&out, x->serial[i]);
-    struct record_buf b;
-    record_put_origin(&b, &(struct record_origin){x->origin, x->n, serials});
-    int err = 0;
-    for (unsigned i = 0; i < w->r->cores && err == 0; i++)
-        if (w->new[i].has_session) err = put(w, i, &b, NULL);
-    free(serials);
-    return err;
+    return rewrite_put(w, core_of(w, name_hash(w->r->seed, r.topic)), &b, NULL);
 }
 
 static int list_bodies(struct rewrite_old *old)
@@ -230,12 +215,9 @@ int rewrite_place(struct rewriting *w, struct rewrite_old *old)
 {
     for (unsigned i = 0; i < w->r->cores; i++)
         w->new[i].has_session = false;
-    int err = image_finish(&old->image);
-    if (err == 0) err = put_sessions(w, old);
+    int err = put_sessions(w, old);
     if (err == 0) err = list_bodies(old);
     for (const struct image_retained *x = old->image.retained; x && err == 0; x = x->next)
         err = put_retained(w, x);
-    for (const struct image_origin *x = old->image.origins; x && err == 0; x = x->next)
-        err = put_origin(w, x);
-    return err;
+    return err == 0 ? rewrite_known(w, old) : err;
 }

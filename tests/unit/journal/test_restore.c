@@ -314,6 +314,65 @@ static void a_share_groups_messages_wait_for_the_first_member(void **state)
     }
 }
 
+/* At QoS 2, with packet id 7, for the first time or again. */
+static void publish_7(struct client *p, const char *topic)
+{
+    struct broker *b = p->session->broker;
+    const struct publication pub = {.topic = bytes_str(topic),
+                                    .payload = BYTES("once"),
+                                    .qos = 2,
+                                    .topic_hash = broker_topic_hash(b, bytes_str(topic))};
+    uint32_t mailed = 0;
+    assert_int_equal(session_receive(p->session, 7), 0);
+    assert_int_equal(broker_publish(p->session, &pub, 7, 0, &mailed), 0);
+}
+
+static void join_cores(unsigned cores)
+{
+    char name[4][32];
+    struct data_rig *r = data_rig_open(sim_disk_new(), 2, 1);
+    snprintf(name[0], 32, "%s", client_at(r->k, 0, "x"));
+    snprintf(name[1], 32, "%s", client_at(r->k, 1, "y"));
+    snprintf(name[2], 32, "%s", client_at(r->k, 0, "p"));
+    snprintf(name[3], 32, "%s", topic_at(r->k, 0, "t"));
+    for (unsigned i = 0; i < 2; i++) {
+        struct client *c = data_client(r, name[i], LONG_S);
+        data_sub(r, c, name[3], 2);
+        data_leave(r, c);
+        free(c);
+    }
+    struct client *p = data_client(r, name[2], LONG_S);
+    publish_7(p, name[3]);
+    for (unsigned i = 0; i < 20; i++) { /* the other core does not come to it */
+        cluster_turn(r->k, 0);
+        journal_commit(r->journal[0]);
+    }
+    data_forget(p);
+    r = data_rig_crash(r, cores, 1);
+    assert_int_equal(r->found.messages, 1);
+
+    p = data_client(r, name[2], LONG_S);
+    publish_7(p, name[3]);
+    data_turn(r);
+    assert_int_equal(p->accepted, 1);
+    assert_int_equal(p->accepted_status[0], 0);
+    for (unsigned i = 0; i < 2; i++) {
+        struct client *c = data_client(r, name[i], LONG_S);
+        assert_string_equal(client_heard(c), "once");
+        client_free(r->k, c);
+    }
+    client_free(r->k, p);
+    data_rig_free(r);
+}
+
+static void what_one_log_knew_and_another_did_not_comes_once_to_the_sessions_of_both(void **state)
+{
+    (void)state;
+    join_cores(1);
+    join_cores(2);
+    join_cores(3);
+}
+
 static void a_session_stays_its_users(void **state)
 {
     static const uint8_t nowhere[16];
@@ -526,6 +585,7 @@ int main(void)
         cmocka_unit_test(a_session_ends_when_its_time_is_over_wherever_it_was_spent),
         cmocka_unit_test(a_session_that_was_connected_has_all_its_time),
         cmocka_unit_test(a_share_groups_messages_wait_for_the_first_member),
+        cmocka_unit_test(what_one_log_knew_and_another_did_not_comes_once_to_the_sessions_of_both),
         cmocka_unit_test(a_session_stays_its_users),
         cmocka_unit_test(a_window_that_was_half_renumbered_keeps_its_packet_ids),
         cmocka_unit_test(an_entry_without_its_body_is_counted_and_the_others_come),
