@@ -220,6 +220,12 @@ static uint32_t deliver_arrivals(struct broker *b, unsigned *answers)
     return i;
 }
 
+void deliver_go_on(struct broker *b)
+{
+    bool more = (b->arrivals || b->answers) && log_has_room(b);
+    if (more || b->ready || b->retain.walk_head) core_turn_again(b->core);
+}
+
 unsigned broker_deliver(void *broker)
 {
     struct broker *b = broker;
@@ -228,8 +234,7 @@ unsigned broker_deliver(void *broker)
     unsigned answers = 0;
     work += deliver_arrivals(b, &answers) + answers;
     work += pump_ready(b);
-    bool more = b->arrivals && log_has_room(b);
-    if (more || b->ready || b->retain.walk_head) core_turn_again(b->core);
+    deliver_go_on(b);
     return work;
 }
 

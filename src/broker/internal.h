@@ -332,4 +332,7 @@ mail_fn deliver_on_mail;
 /* An owner's answer, which parts what came before it from what is live. Takes. */
 void deliver_answer(struct broker *b, unsigned owner, struct interest_mail *im);
 mail_fn deliver_on_answer;
+/* Has the core turn again at once if there is something to deliver: for who brings it when the
+ * deliver phase of the turn is over. */
+void deliver_go_on(struct broker *b);
 void deliver_fini(struct broker *b);

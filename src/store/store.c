@@ -241,6 +241,7 @@ unsigned store_commit(struct store *s)
 uint64_t store_due_ns(const struct store *s)
 {
     const struct batch *b = s->filling;
+    if (s->reads && s->reads->in_memory) return 0; /* asked for by who has just been answered */
     if (!b || s->committing || s->state != STORE_OPEN)
         return UINT64_MAX; /* its end wakes the core */
     return b->urgent ? 0 : b->begun_ns + s->o.lazy_ns;

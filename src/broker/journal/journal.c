@@ -88,7 +88,7 @@ unsigned journal_commit(void *journal)
     journal_mark(j);
     work += store_commit(j->store);
     work += tell_failure(j) + journal_notify(j);
-    if (j->broker->arrivals && journal_has_room(j)) core_turn_again(j->broker->core);
+    deliver_go_on(j->broker); /* what the disk has read or told of is for the phase before */
     return work;
 }
 

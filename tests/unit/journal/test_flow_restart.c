@@ -109,6 +109,35 @@ static void beyond_the_memory_for_it_what_waits_is_on_disk_only_and_comes_in_ord
     with_sizes(waits_on_disk);
 }
 
+/* Turns the one core as core_run() does: until it would sleep. The disk's bell wakes it. */
+static void turn_till_asleep(struct journal_rig *r)
+{
+    struct core *c = &r->k->core[0];
+    for (c->again = true; c->again || journal_due_ns(r->journal[0]) <= c->clock.now_ns ||
+                          r->disk[0].disk->under_way;) {
+        c->again = false;
+        cluster_turn(r->k, 0);
+        journal_commit(r->journal[0]);
+    }
+}
+
+static void no_core_falls_asleep_over_what_the_disk_has_read(void **state)
+{
+    (void)state;
+    struct journal_rig *r = journal_rig_new_with(1, LOG_ROOM, false);
+    r->journal[0]->options.queue_memory_max = 0;
+    struct client *c = come(r, "reader", 1);
+    client_sub(r->k, c, "a/+", 1);
+    publish_many(r, "a/b", 3, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_counted(c, 0, i + 1);
+        assert_int_equal(session_on_puback(c->session, c->note[i].packet_id), 0);
+        turn_till_asleep(r);
+    }
+    leave(r, c);
+    journal_rig_free(r);
+}
+
 static void is_done(struct journal_rig *r)
 {
     struct client *c = come(r, "reader", 65535);
@@ -313,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_waits_comes_back_in_order),
         cmocka_unit_test(beyond_the_memory_for_it_what_waits_is_on_disk_only_and_comes_in_order),
+        cmocka_unit_test(no_core_falls_asleep_over_what_the_disk_has_read),
         cmocka_unit_test(what_was_confirmed_does_not_come_again),
         cmocka_unit_test(at_qos_2_packet_ids_survive),
         cmocka_unit_test(nothing_leaves_at_qos_2_before_its_packet_id_is_on_disk),
