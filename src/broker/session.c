@@ -93,12 +93,12 @@ void session_end(struct session *s)
 {
     struct broker *b = s->broker;
     ASSERT(!s->dead);
-    wheel_cancel(&b->core->wheel, &s->timer);
     drop_will(s);
     session_ask_over(s);
     held_flush(s);
     subscribe_forget_batches(s);
     session_give_back(s, 0);
+    wheel_cancel(&b->core->wheel, &s->timer);
     if (s->sid) journal_session_end(s); /* its entries go with it */
     subscribe_forget_session(s);
     session_drop_flow(s);

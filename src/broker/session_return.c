@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* session_return.c -- what came by shared subscriptions and goes back to their groups. Home's. */
 #include "broker/flow.h"
+#include "broker/journal/record.h"
 
 /* Is it of share group `group` (0: of any)? */
 static bool is_of(const struct pending *p, uint32_t group)
@@ -38,6 +39,16 @@ static void give_back_queue(struct session *s, uint32_t group, bool *later)
     s->queue.tail = kept;
 }
 
+/* What a restart has found of a session that had ended is over when its messages have gone. */
+static void end_of_nobodys(struct session *s)
+{
+    struct bytes id = session_client_id(s);
+    if (LIKELY(id.n == 0 || id.p[0] != RECORD_NOBODY) || s->dead) return;
+    if (has_waiting(s) || s->in_flight) return;
+    s->expiry_s = 0;
+    session_arm(s); /* who asked may be in the middle of its list */
+}
+
 void session_give_back(struct session *s, uint32_t group)
 {
     bool later = false;
@@ -51,6 +62,7 @@ void session_give_back(struct session *s, uint32_t group)
     flight_trim(s);
     give_back_queue(s, group, &later);
     if (later) load_leaving(s);
+    end_of_nobodys(s);
 }
 
 void session_leave_group(struct session *s, uint32_t group)

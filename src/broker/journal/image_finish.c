@@ -107,6 +107,7 @@ static void place_bodies(const struct image *im, struct image_session *s)
 /* An older one can be left only if the disk had no room to say that it has ended. */
 static int keep_latest(struct image *im, struct table *clients, struct image_session *s)
 {
+    if (record_session_is_nobodys(&s->r)) return 0;
     uint64_t hash = hash_pair(hash_bytes(im->seed, s->r.client_id), s->r.tenant);
     struct table_iter it = table_seek(clients, hash);
     for (struct image_session *other; (other = table_next(clients, &it)) != NULL;) {

@@ -85,7 +85,7 @@ int journal_tell(struct journal *j, unsigned to, struct mail mail);
  * subscriptions are written too. One without a number that is not to be durable: nothing. 0,
  * -ERR_FULL, -ERR_STORAGE, -ERR_NOMEM: nothing has changed. */
 int journal_session(struct session *s);
-void journal_session_end(struct session *s); /* its entries go with it */
+void journal_session_end(struct session *s); /* its entries go with it, but for orphans */
 
 /* The position of the last end of a session: before it is on disk nobody may hear that there is
  * none. 0 once the log has failed. */
@@ -116,8 +116,9 @@ void journal_forget(struct journal *j, struct pending *p);
 
 /* It leaves this session for another core or member by its share group, and is done with when that
  * has kept it: returns the number by which journal_orphan_kept() knows it, 0 when memory ran out.
- * Takes p->stored: `p` is no entry any more. If the session ends before that, so does what the log
- * has of the message. */
+ * Takes p->stored: `p` is no entry any more. If the session ends before that, the message stays
+ * in the log without it, and after a restart it waits for a member of the group: for an hour, as
+ * the log does not know how long those live that are away. */
 uint32_t journal_orphan(const struct session *s, struct pending *p);
 void journal_orphan_kept(struct journal *j, uint32_t number, int status);
 

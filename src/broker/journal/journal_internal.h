@@ -4,7 +4,8 @@
  *     journal.c          life, the turn, failure      journal_put.c      records, on their way
  *     journal_notice.c   word that waits              journal_session.c  sessions, subscriptions
  *     journal_message.c  bodies, entries, retained    journal_origin.c   QoS 2 messages, once known
- *     journal_snapshot.c the state, a bit per turn    journal_recover.c  what a restart finds
+ *     journal_orphan.c   what changes its session     journal_recover.c  what a restart finds
+ *     journal_snapshot.c the state, a bit per turn
  *
  * Positions. What waits for the disk names a number of records: j->written counts each record when
  * it is handed in, j->durable those that are on disk. The store has positions of its own; `mark`
@@ -21,6 +22,8 @@
 enum {
     MARKS = 64, /* a power of two */
     ORPHANS_MAX = 1 << 24,
+    ORPHANS_WAIT_S = 3600, /* how long they wait for a member after a restart */
+    LEFT_NAME = 17,        /* bytes */
 };
 
 /* All records up to number `written` lie before `pos` in the store. */
@@ -51,14 +54,27 @@ struct kept {
     struct kept *next; /* on j->unreleased */
 };
 
+/* The session that orphans have left, until the last of them is kept. malloc'd. */
+struct left {
+    uint64_t sid;
+    uint64_t ended_ms; /* wall clock */
+    uint32_t orphans;
+    bool ended;
+    uint8_t tenant;
+    uint8_t name[LEFT_NAME]; /* once it has ended */
+};
+
 /* An entry that has left its session and is not kept elsewhere yet: what is written of it, but for
  * its place. malloc'd. */
 struct orphan {
-    uint64_t sid, seq;
+    struct left *left;
+    uint64_t seq;
     struct stored *stored;
-    uint32_t bytes, sub_id, group;
+    uint32_t bytes, sub_id;
+    uint16_t group_bytes;
     uint8_t qos;
     bool retain;
+    uint8_t group[]; /* its filter: the group may be gone by then */
 };
 
 /* Serials of the QoS 2 messages of one publisher that are in the log, rising. malloc'd. */
@@ -120,6 +136,7 @@ struct journal {
     uint64_t last_serial;       /* the last body written is that of this delivery, ... */
     struct stored *last_stored; /* ... if anybody still has it */
     struct slots orphans;
+    struct table left; /* struct left, by sid */
 
     struct journal_delivery delivery;
     struct origins origins;
@@ -168,7 +185,15 @@ void journal_message_fini(struct journal *j);
 bool journal_is_live(void *journal, const struct store_record *r);
 void journal_moved(void *journal, struct store_ref from, struct store_ref to);
 
-void journal_orphan_record(const struct broker *b, const struct orphan *o, struct record_entry *r);
+/* The filter of a share group; empty for 0 and for one that is gone. */
+struct bytes journal_group_filter(const struct broker *b, uint32_t group);
+
+/* ---- journal_orphan.c */
+void journal_orphan_record(const struct orphan *o, struct record_entry *r);
+/* Session `s` ends: writes what is left of it, if there are orphans of it; else false. */
+bool journal_left_end(struct journal *j, const struct session *s);
+void journal_left_record(const struct left *l, struct record_session *r);
+void journal_orphan_fini(struct journal *j);
 
 /* ---- journal_origin.c */
 

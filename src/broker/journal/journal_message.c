@@ -144,7 +144,7 @@ void journal_delivered(struct journal *j)
 
 /* ---- entries -------------------------------------------------------------------------------- */
 
-static struct bytes group_filter(const struct broker *b, uint32_t group)
+struct bytes journal_group_filter(const struct broker *b, uint32_t group)
 {
     const struct local_filter *f = group ? group_filter_of(b, group) : NULL;
     return f ? filter_entry_name(&f->entry) : bytes_of("", 0);
@@ -161,7 +161,7 @@ void journal_entry_record(const struct session *s, const struct pending *p, uint
         .state = state,
         .flight = flight,
         .message_bytes = p->bytes,
-        .group = group_filter(s->broker, p->former ? 0 : p->group),
+        .group = journal_group_filter(s->broker, p->former ? 0 : p->group),
     };
     if (p->stored) r->body = p->stored->ref;
     if (state == RECORD_CONFIRMED) return; /* it will not be sent again */
@@ -225,14 +225,10 @@ void journal_put_done(struct journal *j, const struct record_flight_change *r)
     journal_put_surely(j, &b.put);
 }
 
-static void put_done(struct journal *j, uint64_t sid, uint64_t seq)
-{
-    journal_put_done(j, &(struct record_flight_change){.sid = sid, .seq = seq});
-}
-
 void journal_done(const struct session *s, struct pending *p)
 {
-    put_done(s->broker->journal, s->sid, p->seq);
+    journal_put_done(s->broker->journal,
+                     &(struct record_flight_change){.sid = s->sid, .seq = p->seq});
     journal_forget(s->broker->journal, p);
 }
 
@@ -242,64 +238,9 @@ void journal_forget(struct journal *j, struct pending *p)
     p->stored = NULL;
 }
 
-/* ---- entries that change place --------------------------------------------------------------- */
-
-uint32_t journal_orphan(const struct session *s, struct pending *p)
-{
-    struct journal *j = s->broker->journal;
-    struct orphan *o = malloc(sizeof *o);
-    uint32_t number = o ? slots_add(&j->orphans, o, ORPHANS_MAX) : 0;
-    if (!number) {
-        free(o);
-        return 0;
-    }
-    *o = (struct orphan){.sid = s->sid,
-                         .seq = p->seq,
-                         .stored = p->stored,
-                         .bytes = p->bytes,
-                         .sub_id = p->nsub_ids == 1 ? p->sub_id : 0,
-                         .group = p->former ? 0 : p->group,
-                         .qos = p->qos,
-                         .retain = p->retain};
-    p->stored = NULL;
-    p->seq = 0;
-    return number;
-}
-
-void journal_orphan_record(const struct broker *b, const struct orphan *o, struct record_entry *r)
-{
-    *r = (struct record_entry){.sid = o->sid,
-                               .seq = o->seq,
-                               .body = o->stored->ref,
-                               .qos = o->qos,
-                               .retain = o->retain,
-                               .message_bytes = o->bytes,
-                               .nsub_ids = o->sub_id ? 1 : 0,
-                               .sub_id = {o->sub_id},
-                               .group = group_filter(b, o->group)};
-}
-
-void journal_orphan_kept(struct journal *j, uint32_t number, int status)
-{
-    struct orphan *o = slots_find(&j->orphans, number);
-    ASSERT(o);
-    if (status == -ERR_STORAGE) return; /* only this log has it: for the restart */
-    slots_del(&j->orphans, number);
-    put_done(j, o->sid, o->seq);
-    journal_stored_unref(j, o->stored);
-    free(o);
-}
-
-static void free_orphans(struct journal *j)
-{
-    for (uint32_t i = 1; i < j->orphans.cap; i++)
-        free(slots_find(&j->orphans, i));
-    slots_fini(&j->orphans);
-}
-
 void journal_message_fini(struct journal *j)
 {
-    free_orphans(j);
+    journal_orphan_fini(j);
     table_each(&j->kept, free_kept, NULL);
     table_fini(&j->kept);
 }

@@ -122,7 +122,7 @@ void journal_session_end(struct session *s)
 {
     struct journal *j = s->broker->journal;
     if (!s->sid) return;
-    put_end(s);
+    if (!journal_left_end(j, s)) put_end(s);
     j->ended = j->written;
 }
 

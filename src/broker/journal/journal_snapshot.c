@@ -167,19 +167,31 @@ static bool put_sessions(struct putting *p)
     return true;
 }
 
+/* A session that has ended is put anew for each of them: behind any older word about it. */
+static bool put_orphan(struct putting *p, const struct orphan *o)
+{
+    struct record_session s;
+    struct record_entry r;
+    struct record_buf b;
+    if (o->left->ended) {
+        journal_left_record(o->left, &s);
+        record_put_session(&b, &s);
+        (void)put(p, &b);
+        if (p->err) return false;
+    }
+    journal_orphan_record(o, &r);
+    record_put_entry(&b, &r);
+    return put(p, &b);
+}
+
 static bool put_orphans(struct putting *p)
 {
     struct snapshot_cursor *c = &p->j->snapshot;
     const struct slots *numbers = &p->j->orphans;
     while (c->place < numbers->cap) {
         const struct orphan *o = slots_find(numbers, (uint32_t)c->place++);
-        struct record_entry r;
-        struct record_buf b;
         if (!look(p)) return false;
-        if (!o) continue;
-        journal_orphan_record(p->j->broker, o, &r);
-        record_put_entry(&b, &r);
-        if (!put(p, &b)) return false;
+        if (o && !put_orphan(p, o)) return false;
     }
     return true;
 }

@@ -44,6 +44,9 @@ struct record_message {
     struct bytes topic, props, payload;
 };
 
+/* The first byte of the names of sessions that nobody can come back to: no client's begins so. */
+enum { RECORD_NOBODY = 0 };
+
 struct record_session {
     uint8_t tenant;
     struct bytes client_id;
@@ -60,6 +63,11 @@ struct record_session {
     uint32_t will_delay_s;
     struct record_message will;
 };
+
+static inline bool record_session_is_nobodys(const struct record_session *r)
+{
+    return r->client_id.n > 0 && r->client_id.p[0] == RECORD_NOBODY;
+}
 
 struct record_subscription {
     uint64_t sid;

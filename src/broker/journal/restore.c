@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "broker/journal/image_internal.h"
 #include "broker/journal/journal_internal.h"
 #include "broker/received.h"
 #include "broker/share.h"
@@ -34,6 +35,30 @@ static int restore_subs(const struct restore *to, struct session *s, const struc
                                       .retain_as_published = x->r.retain_as_published};
         if (sub_restore(s, &r) < 0) return -ERR_NOMEM;
         to->found->subscriptions++;
+    }
+    return 0;
+}
+
+/* What is left of a session that has ended is for members of the groups by which it came. */
+static bool is_for_group(const struct image_entry *e)
+{
+    return e->group && (e->state == RECORD_WAITING || (e->state == RECORD_SENT && e->qos == 1));
+}
+
+static void drop_the_rest(struct image *im, struct image_session *is)
+{
+    for (struct image_entry *next, *e = is->entries; e; e = next) {
+        next = e->next;
+        if (!is_for_group(e)) image_drop_entry(im, e);
+    }
+    image_drop_received(im, is);
+}
+
+static int restore_groups(struct session *s, const struct image_session *is)
+{
+    for (const struct image_entry *e = is->entries; e; e = e->next) {
+        const struct sub_request r = {.filter = bytes_of(e->group->at, e->group->n), .qos = 2};
+        if (!sub_of(s, r.filter) && sub_restore(s, &r) < 0) return -ERR_NOMEM;
     }
     return 0;
 }
@@ -165,12 +190,15 @@ static int restore_received(struct session *s, const struct image_session *is)
     return err;
 }
 
-static int restore_session(const struct restore *to, struct image_session *is)
+static int restore_session(const struct restore *to, struct image *im, struct image_session *is)
 {
+    bool nobodys = record_session_is_nobodys(&is->r);
+    if (nobodys) drop_the_rest(im, is);
+    if (nobodys && !is->entries) return 0;
     struct session *s = session_restore(to->broker, &is->r);
     if (!s) return -ERR_NOMEM;
-    to->found->sessions++;
-    int err = restore_subs(to, s, is);
+    if (!nobodys) to->found->sessions++;
+    int err = nobodys ? restore_groups(s, is) : restore_subs(to, s, is);
     if (err == 0) err = restore_received(s, is);
     return err == 0 ? restore_entries(to, s, is) : err;
 }
@@ -204,7 +232,7 @@ int journal_restore(struct journal *j, struct store *s, struct image *im,
 
     j->sid = im->sid;
     for (struct image_session *x = im->sessions; x && err == 0; x = x->next)
-        err = restore_session(&to, x);
+        err = restore_session(&to, im, x);
     for (struct image_retained *x = im->retained; x && err == 0; x = x->next)
         err = restore_retained(&to, x);
     for (struct image_origin *x = im->origins; x && err == 0; x = x->next)

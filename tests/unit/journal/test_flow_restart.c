@@ -337,6 +337,88 @@ static void a_full_disk_refuses_the_message_and_the_session_does_not_get_it(void
     journal_rig_free(r);
 }
 
+/* ---- what travels from a share group's member to another ------------------------------------- */
+
+static const char shared[] = "$share/g/t";
+
+/* Session `a` has `n` messages of its group, the first of which travel when it ends: what is in its
+ * log's hands is all that there is of them. Their numbers. */
+static void end_with_orphans(struct journal_rig *r, struct client *a, uint32_t *number, unsigned n)
+{
+    struct pendings *f = &a->session->flight;
+    for (unsigned i = 0; i < n; i++) {
+        number[i] = journal_orphan(a->session, &f->at[(f->head + i) & f->mask]);
+        assert_int_not_equal(number[i], 0);
+    }
+    a->session->expiry_s = 0;
+    leave(r, a);
+}
+
+static void assert_all_come_to(struct journal_rig *r, const char *id, const char *expected)
+{
+    struct client *b = come(r, id, 10);
+    assert_false(b->present);
+    client_sub(r->k, b, shared, 1);
+    rig_turn(r);
+    assert_string_equal(client_heard(b), expected);
+    leave(r, b);
+}
+
+static void what_travels_when_its_session_ends_is_for_the_group_after_a_crash(void **state)
+{
+    static const char *const next[] = {"another", "member"}; /* or a new session of the client's */
+    (void)state;
+    for (unsigned k = 0; k < 8; k++) {
+        struct journal_rig *r = journal_rig_new_with(1, LOG_ROOM, false);
+        struct client *a = come(r, "member", 10);
+        uint32_t number[2];
+        client_sub(r->k, a, shared, 1);
+        client_sub(r->k, a, "own", 1);
+        publish_many(r, "t", 2, 1);
+        end_with_orphans(r, a, number, 2);
+        journal_orphan_kept(r->journal[0], number[1], 0);
+        if (k & 2) assert_int_equal(store_snapshot_start(journal_store_of(r->journal[0])), 0);
+        rig_advance(r, 2);
+        if (k & 4) leave(r, come(r, "member", 10)); /* the client begins anew */
+        rig_advance(r, 2);
+        stop(r, NULL, 0);
+        if (k & 4)
+            assert_non_null(session_find(r->k->broker[0], 0, bytes_str("member")));
+        else
+            assert_null(session_find(r->k->broker[0], 0, bytes_str("member")));
+        rig_advance(r, 2);
+        if (k & 4 && !(k & 1)) {
+            struct client *b = come(r, "member", 10);
+            assert_true(b->present); /* the new one, and what was the old one's is not its own */
+            assert_null(sub_of(b->session, bytes_str("own")));
+            leave(r, b);
+            assert_all_come_to(r, "another", "0");
+        } else {
+            assert_all_come_to(r, next[k & 4 ? 0 : k & 1], "0");
+        }
+        journal_rig_free(r);
+    }
+}
+
+static void a_session_is_over_in_the_log_when_the_last_of_its_messages_is_kept(void **state)
+{
+    (void)state;
+    struct journal_rig *r = journal_rig_new_with(1, LOG_ROOM, false);
+    struct client *a = come(r, "member", 10);
+    uint32_t number[2];
+    client_sub(r->k, a, shared, 1);
+    publish_many(r, "t", 2, 1);
+    end_with_orphans(r, a, number, 2);
+    assert_true(rig_says(r, 0, "entry 1 #0 seq 1 "));
+    journal_orphan_kept(r->journal[0], number[0], 0);
+    rig_advance(r, 2);
+    assert_true(rig_says(r, 0, "session 1 "));
+    journal_orphan_kept(r->journal[0], number[1], 0);
+    rig_advance(r, 2);
+    assert_false(rig_says(r, 0, "session 1 "));
+    journal_rig_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +429,8 @@ int main(void)
         cmocka_unit_test(at_qos_2_packet_ids_survive),
         cmocka_unit_test(nothing_leaves_at_qos_2_before_its_packet_id_is_on_disk),
         cmocka_unit_test(whatever_a_crash_leaves_each_session_gets_it_once_at_qos_2),
+        cmocka_unit_test(what_travels_when_its_session_ends_is_for_the_group_after_a_crash),
+        cmocka_unit_test(a_session_is_over_in_the_log_when_the_last_of_its_messages_is_kept),
         cmocka_unit_test(a_full_disk_refuses_the_message_and_the_session_does_not_get_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
