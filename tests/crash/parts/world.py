@@ -5,6 +5,7 @@ A cycle is: start; everyone resumes; what was under way is brought to its end; a
 those who are there must have come; then work for a random time; then the broker dies.
 """
 
+import signal
 import time
 
 from lib import wire
@@ -162,6 +163,7 @@ class World:
         self.ended = None
 
     def kill(self):
+        starting = self.greeting
         self.port, self.greeting, self.ended = None, False, time.monotonic()
         self.kills += 1
         if self.args.by == "cut" or self.broker.disk.failed():
@@ -173,7 +175,7 @@ class World:
         if in_order and not self.broker.disk.failed() and self.broker.alive():
             self.kills -= 1
             self.terms += 1
-            self.end_in_order()
+            self.end_in_order(starting)
         else:
             self.broker.kill()
         self.loop.run(0.02)  # what it still said, and that it is gone
@@ -352,9 +354,11 @@ class World:
             self.check(everyone=True)
         self.end_in_order()
 
-    def end_in_order(self):
+    def end_in_order(self, starting=False):
         self.port, self.ended = None, time.monotonic()
         status = self.broker.terminate()
+        if starting and status == -signal.SIGTERM:  # nothing to put in order yet
+            return
         if status and not self.broker.disk.failed():
             raise Failed(f"ended with {status} after TERM: {self.broker.said()}")
 
