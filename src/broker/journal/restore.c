@@ -91,6 +91,13 @@ static uint32_t group_of(const struct session *s, const struct image_entry *e)
     return sub && sub->filter->group ? group_restore(sub) : 0;
 }
 
+/* That a message of QoS 1 was sent is written without haste: if its client was connected, one that
+ * waits, as far as the log knows, may have been sent all the same [MQTT-3.3.1-1]. */
+static bool may_be_repeated(const struct image_entry *e)
+{
+    return e->qos == 1 && e->state == RECORD_WAITING && e->session->r.gone_ms == 0;
+}
+
 static struct pending pending_of(const struct session *s, struct image_entry *e)
 {
     static const uint8_t states[] = {[RECORD_WAITING] = FLIGHT_FREE,
@@ -102,6 +109,7 @@ static struct pending pending_of(const struct session *s, struct image_entry *e)
                         .qos = e->qos,
                         .state = states[e->state],
                         .retain = e->retain,
+                        .dup = may_be_repeated(e),
                         .group = group_of(s, e)};
     if (e->nsub_ids > 1) {
         p.more_ids = e->more_ids; /* takes */

@@ -121,7 +121,8 @@ static void what_is_in_flight_is_sent_again_under_its_packet_id(void **state)
         assert_int_equal(c->released_id[0], 1);
         for (unsigned i = 0; i < 5; i++) {
             assert_int_equal(c->note[i].packet_id, i + 3);
-            assert_int_equal(c->note[i].dup, i < 3);
+            /* The client was connected: who waits at QoS 1 may have been sent. */
+            assert_int_equal(c->note[i].dup, i < 3 || c->note[i].qos == 1);
         }
         assert_int_equal(session_on_pubcomp(c->session, 1), 0);
         assert_int_equal(session_on_pubrec(c->session, 3, false), 0);
