@@ -124,8 +124,10 @@ int session_release(struct session *s, uint16_t packet_id)
     struct received *r = s->received;
     struct received_id *x = find(r, packet_id);
     int err = 0;
-    if (x && s->sid && journal_failed(s->broker->journal)) {
-        x->in_doubt = x->again = true; /* it stays in the log: only a restart can tell */
+    if (s->sid && journal_failed(s->broker->journal) && !(r && has_bit(r, packet_id))) {
+        /* It is in the log, or may be: that it was released before may not be on disk. Only a
+         * restart can tell. */
+        if (x) x->in_doubt = x->again = true;
         return -ERR_STORAGE;
     }
     if (x) {

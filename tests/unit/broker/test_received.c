@@ -225,6 +225,7 @@ static void a_failed_log_frees_no_id(void **state)
     assert_int_equal(session_release(x.p->session, 1), -ERR_STORAGE);
     assert_int_equal(session_on_pubrel(x.p->session, 1), -ERR_STORAGE);
     assert_int_equal(session_on_pubrel(x.p->session, 2), -ERR_STORAGE);
+    assert_int_equal(session_release(x.p->session, 2), -ERR_STORAGE); /* published, and refused */
     assert_int_equal(session_receive(x.p->session, 1), -ERR_EXISTS);
     scene_free(&x);
 }
