@@ -272,7 +272,7 @@ static int put_in_log(struct session *s, bool ended)
     int err = journal_session(s);
     if (err < 0 && !was_durable) return err == -ERR_FULL ? -ERR_DISK_FULL : err;
     bool goes_on = err == 0 && was_durable && s->expiry_s != SESSION_NEVER_EXPIRES;
-    session_hold(s, journal_ended(j));
+    session_hold(s, journal_ended(j, s->hash));
     if (s->sid) session_hold(s, s->made_pos);
     if (ended || goes_on) session_hold(s, journal_tail(j));
     return 0;

@@ -36,6 +36,7 @@ void journal_free(struct journal **jp)
     journal_put_fini(j);
     journal_message_fini(j);
     origins_fini(&j->origins);
+    ended_fini(&j->ended);
     free(j);
     *jp = NULL;
 }

@@ -87,9 +87,10 @@ int journal_tell(struct journal *j, unsigned to, struct mail mail);
 int journal_session(struct session *s);
 void journal_session_end(struct session *s); /* its entries go with it, but for orphans */
 
-/* The position of the last end of a session: before it is on disk nobody may hear that there is
- * none. 0 once the log has failed. */
-uint64_t journal_ended(const struct journal *j);
+/* The position of the end of the last session of that name (session->hash): before it is on disk
+ * its client may not hear that there is none, nor ever if the log has failed before. 0: it had
+ * none. */
+uint64_t journal_ended(const struct journal *j, uint64_t hash);
 
 int journal_subscribed(const struct sub *sub); /* or options of it changed */
 void journal_unsubscribed(const struct sub *sub);

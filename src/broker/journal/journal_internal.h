@@ -91,6 +91,13 @@ struct origins {
     uint64_t serials; /* of all */
 };
 
+/* Sessions whose end may not be on disk. */
+struct ended_sessions {
+    struct table by_hash; /* struct ended */
+    struct ended *first, **end;
+    uint64_t unknown; /* the end of one that could not be noted */
+};
+
 /* How far the snapshot is: journal_snapshot.c. */
 struct snapshot_cursor {
     unsigned phase; /* index of its parts */
@@ -117,7 +124,7 @@ struct journal {
     mail_fn *handler[BROKER_MAIL_KINDS];
 
     uint64_t written, durable; /* records handed in, and on disk */
-    uint64_t ended;            /* the last of them that ended a session */
+    struct ended_sessions ended;
     struct mark mark[MARKS];
     uint32_t mark_head, mark_tail;
     struct store_wait hurry; /* somebody waits: no more laziness */
@@ -203,6 +210,10 @@ void origins_add(struct origins *o, uint64_t origin, uint64_t serial, uint16_t l
 int origins_restore(struct origins *o, uint64_t origin, uint64_t serial);
 bool origins_know(const struct origins *o, uint64_t origin, uint64_t serial);
 void origins_fini(struct origins *o);
+
+/* ---- journal_ended.c */
+void ended_add(struct journal *j, uint64_t hash); /* of what was just written */
+void ended_fini(struct ended_sessions *e);
 
 /* ---- journal_snapshot.c */
 int journal_snapshot(void *journal, struct store *s, bool first, size_t budget);

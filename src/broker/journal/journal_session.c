@@ -123,12 +123,7 @@ void journal_session_end(struct session *s)
     struct journal *j = s->broker->journal;
     if (!s->sid) return;
     if (!journal_left_end(j, s)) put_end(s);
-    j->ended = j->written;
-}
-
-uint64_t journal_ended(const struct journal *j)
-{
-    return j->failed ? 0 : j->ended;
+    ended_add(j, s->hash);
 }
 
 /* ---- subscriptions ------------------------------------------------------------------------ */

@@ -166,7 +166,7 @@ static uint64_t held_up_to;
 static void hold(struct session *s, uint64_t pos)
 {
     (void)s;
-    held_up_to = pos;
+    if (pos > held_up_to) held_up_to = pos;
 }
 
 static struct session *attach_holding(struct journal_rig *r, struct client *c,
@@ -245,6 +245,16 @@ static void what_its_client_sends_at_qos_2_is_received_accepted_and_released(voi
     journal_rig_free(r);
 }
 
+static void fail_disk(struct journal_rig *r)
+{
+    struct sim_disk *sim = r->disk[0].sim;
+    sim->fail_call = SIM_SYNC;
+    sim->fail_at = 1;
+    sim->fail_errno = 5;
+    rig_advance(r, 2); /* what is lazy is written */
+    assert_true(journal_failed(r->journal[0]));
+}
+
 static void id_that_the_log_cannot_let_go_is_not_let_go(void **state)
 {
     (void)state;
@@ -256,14 +266,48 @@ static void id_that_the_log_cannot_let_go_is_not_let_go(void **state)
     held_up_to = 0;
     assert_int_equal(session_release(s, 7), 0);
     assert_int_equal(held_up_to, journal_tail(r->journal[0]));
-    struct sim_disk *sim = r->disk[0].sim;
-    sim->fail_call = SIM_SYNC;
-    sim->fail_at = 1;
-    sim->fail_errno = 5;
-    rig_turn(r);
-    assert_true(journal_failed(r->journal[0]));
+    fail_disk(r);
     assert_int_equal(session_on_pubrel(s, 7), -ERR_STORAGE); /* again, on another connection */
     client_free(r->k, c);
+    journal_rig_free(r);
+}
+
+/* Comes for a clean session that ends with the connection, and goes. Does CONNACK wait for ever? */
+static bool is_kept_out(struct journal_rig *r, struct client *c)
+{
+    attach_holding(r, c, &door_commit, true, 0);
+    client_detach(r->k, c, false);
+    return held_up_to == UINT64_MAX;
+}
+
+static void nobody_hears_that_a_session_has_ended_of_which_a_failed_log_does_not(void **state)
+{
+    (void)state;
+    struct journal_rig *r = journal_rig_new(1);
+    struct client *c = calloc(1, sizeof *c);
+    attach_holding(r, c, &door_commit, false, 100);
+    rig_turn(r);
+    client_detach(r->k, c, false);
+    fail_disk(r);
+    assert_true(is_kept_out(r, c)); /* ends it in memory, ... */
+    assert_true(is_kept_out(r, c)); /* ... and it has ended */
+    free(c);
+    journal_rig_free(r);
+}
+
+static void who_had_no_session_in_a_failed_log_is_let_in(void **state)
+{
+    (void)state;
+    struct journal_rig *r = journal_rig_new(1);
+    struct client *c = calloc(1, sizeof *c), *other = rig_client(r, "x", &door_commit, 100);
+    rig_turn(r);
+    client_detach(r->k, other, false);
+    fail_disk(r);
+    client_attach(r->k, other, &(struct attach){.client_id = bytes_str("x"), .clean = true});
+    client_detach(r->k, other, false);
+    assert_false(is_kept_out(r, c));
+    free(c);
+    free(other);
     journal_rig_free(r);
 }
 
@@ -281,6 +325,8 @@ int main(void)
         cmocka_unit_test(answers_wait_for_what_they_promise),
         cmocka_unit_test(what_its_client_sends_at_qos_2_is_received_accepted_and_released),
         cmocka_unit_test(id_that_the_log_cannot_let_go_is_not_let_go),
+        cmocka_unit_test(nobody_hears_that_a_session_has_ended_of_which_a_failed_log_does_not),
+        cmocka_unit_test(who_had_no_session_in_a_failed_log_is_let_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
