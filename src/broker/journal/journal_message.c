@@ -138,7 +138,9 @@ void journal_delivered(struct journal *j)
     wr_u64be(&w, j->delivery.serial);
     record_put_origin(&b, &(struct record_origin){
                               .origin = j->delivery.origin, .nserials = 1, .serials = serial});
-    b.put.flags |= STORE_LAZY; /* as the entries before it */
+    /* As lazy as the entries before it. It must be there for them to count, and what frees
+     * something must not wait behind it for room that only the reserve has. */
+    b.put.flags |= STORE_LAZY | STORE_RESERVE;
     journal_put_surely(j, &b.put);
 }
 
