@@ -54,8 +54,13 @@ void segment_drop(struct store *s, struct segment *g)
     free(g);
 }
 
+bool segment_is_reserve(const struct store *s)
+{
+    return s->in_reserve && s->nready == 0;
+}
+
 /* Why there is no segment to go on in. */
-static int no_segment(const struct store *s)
+int segment_none(const struct store *s)
 {
     return prepare_may_come(s) ? -ERR_AGAIN : -ERR_FULL;
 }
@@ -69,7 +74,7 @@ int segment_rotate(struct store *s, bool reserve)
     const struct record_parts parts = {.part = &body, .nparts = 1};
     struct record seal = {.type = RECORD_SEAL};
 
-    if (s->nready < (reserve ? 1 : READY_WANTED)) return no_segment(s);
+    if (s->nready < (reserve ? 1 : READY_WANTED)) return segment_none(s);
     struct batch *b = batch_room(s, RECORD_SEAL_BYTES);
     if (!b) return -ERR_NOMEM;
     wr_u32be(&w, next->seq);
@@ -79,6 +84,7 @@ int segment_rotate(struct store *s, bool reserve)
     s->active = next;
     next->state = SEGMENT_ACTIVE;
     s->nready--;
+    s->in_reserve = s->nready == 0;
     return 0;
 }
 

@@ -82,6 +82,7 @@ static int make_room(struct store *s, uint32_t bytes, bool reserve)
     uint64_t most = s->o.segment_bytes - SEGMENT_HEAD - RECORD_SEAL_BYTES;
     if (bytes == 0 || bytes > most) return -ERR_TOO_LARGE;
     if (outruns_disk(s, bytes, reserve)) return -ERR_AGAIN;
+    if (!reserve && segment_is_reserve(s)) return segment_none(s);
     /* One that was made with another size may be too small even when empty. */
     while ((uint64_t)s->active->used + bytes + RECORD_SEAL_BYTES > s->active->capacity) {
         int err = segment_rotate(s, reserve);
@@ -135,8 +136,9 @@ static bool is_full(const struct store *s)
 
 bool store_has_room(const struct store *s)
 {
+    bool roomy = s->active->used < s->active->capacity / 2 && !segment_is_reserve(s);
     return s->state == STORE_OPEN && s->buffered <= s->o.buffer_bytes_max / 2 &&
-           (s->nready >= READY_WANTED || s->active->used < s->active->capacity / 2 ||
+           (s->nready >= READY_WANTED || roomy ||
             is_full(s)); /* waiting would not help: let appends say that it is full */
 }
 

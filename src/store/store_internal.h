@@ -113,6 +113,7 @@ struct store {
     struct segment *first, *last; /* all, by rising sequence */
     struct segment *active;       /* the ready ones are behind it */
     unsigned nsegments, nready, nfree;
+    bool in_reserve; /* the active segment was the last that was ready */
     uint64_t disk_bytes;
 
     struct batch *oldest, **newest; /* those that are not on disk; the first may be under way */
@@ -162,8 +163,11 @@ struct segment *segment_find(const struct store *s, uint32_t seq);
 int segment_add(struct store *s, const struct segment *like); /* at the end; copies. -ERR_NOMEM */
 void segment_drop(struct store *s, struct segment *g);        /* closes its file */
 int segment_rotate(struct store *s, bool reserve);            /* to the next ready one */
-void prepare_start(struct store *s);                          /* if one is wanted and allowed */
-int prepare_now(struct store *s);                             /* blocks: the first one */
+/* Is the active one the reserve, with none behind it? What frees nothing may not go there. */
+bool segment_is_reserve(const struct store *s);
+int segment_none(const struct store *s); /* why there is none to go on in: -ERR_AGAIN, -ERR_FULL */
+void prepare_start(struct store *s);     /* if one is wanted and allowed */
+int prepare_now(struct store *s);        /* blocks: the first one */
 bool prepare_may_come(const struct store *s);
 bool prepare_is_allowed(const struct store *s);
 

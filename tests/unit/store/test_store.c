@@ -299,6 +299,7 @@ static void a_full_disk_refuses_new_things_but_takes_deletes(void **state)
     assert_true(n > 10);
     assert_true(store_has_room(r->store)); /* to wait would not help */
     assert_int_equal(rig_put(r, n, 500, STORE_RESERVE, NULL), 0);
+    assert_int_equal(rig_put(r, n, 10, 0, NULL), -ERR_FULL); /* the rest of the reserve is one */
     for (err = 0; err == 0; n++) {
         err = rig_put(r, n, 500, STORE_RESERVE, NULL);
         rig_settle(r);
