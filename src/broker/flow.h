@@ -43,6 +43,13 @@ static inline bool is_entry(const struct session *s, const struct delivery *d)
     return UNLIKELY(s->sid != 0) && d->qos > 0 && (d->qos == 2 || (d->m->flags & MESSAGE_LOGGED));
 }
 
+/* Nobody waits for it to be on disk, and it may come twice: rather than be lost it is in memory
+ * only, if the log does not take it. */
+static inline bool is_good_without_log(const struct delivery *d)
+{
+    return d->qos == 1 && !(d->m->flags & MESSAGE_COMMIT);
+}
+
 /* Is the pending's message on disk only? */
 static inline bool is_on_disk(const struct pending *p)
 {

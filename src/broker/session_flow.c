@@ -60,6 +60,7 @@ static int wait(struct session *s, const struct delivery *d, uint32_t group)
     int err = pending_set(b, p, d, group);
     if (err == 0 && is_entry(s, d)) {
         err = journal_entry(s, p, d->serial, NULL);
+        if (err < 0 && is_good_without_log(d)) err = 0;
         if (err < 0) pending_drop(b, p);
     }
     if (err < 0) {

@@ -85,6 +85,7 @@ static int flight_log(struct session *s, struct pending *p, const struct deliver
         err = journal_flight(s, p, flight);
     else
         err = is_entry(s, d) ? journal_entry(s, p, d->serial, &flight) : 0;
+    if (err < 0 && !p->seq && is_good_without_log(d)) err = 0;
     if (err == 0 && p->seq && p->qos == 2) session_hold(s, journal_tail(j));
     return p->seq && p->qos == 1 ? 0 : err; /* it would only be sent once more */
 }

@@ -419,6 +419,36 @@ static void a_session_is_over_in_the_log_when_the_last_of_its_messages_is_kept(v
     journal_rig_free(r);
 }
 
+static void what_nobody_waits_for_goes_on_in_memory_when_the_disk_is_full(void **state)
+{
+    (void)state;
+    struct journal_rig *r = journal_rig_new_with(1, LOG_ROOM, false);
+    struct client *c = come(r, "reader", 65535), *away = come(r, "away", 10);
+    struct client *p = rig_client(r, "p", &door_interval, 0);
+    client_sub(r->k, c, "a/+", 1);
+    client_sub(r->k, away, "a/+", 1);
+    rig_turn(r);
+    client_detach(r->k, away, false);
+    r->disk[0].sim->bytes_max = r->disk[0].sim->bytes;
+    for (unsigned i = 0; i < MANY * 20; i++) {
+        rig_publish(r, p, "a/b", "x", 1);
+        assert_int_equal(c->n, 1);
+        assert_int_equal(session_on_puback(c->session, c->note[0].packet_id), 0);
+        client_forget(p);
+        client_forget(c);
+    }
+    assert_true(journal_stats(r->journal[0]).refused > 0);
+    struct attach a = durable;
+    a.client_id = BYTES("away");
+    client_attach(r->k, away, &a);
+    rig_turn(r);
+    assert_int_equal(away->n, MANY * 20 < 1000 ? MANY * 20 : 1000); /* its window */
+    leave(r, away);
+    leave(r, p);
+    leave(r, c);
+    journal_rig_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +461,7 @@ int main(void)
         cmocka_unit_test(whatever_a_crash_leaves_each_session_gets_it_once_at_qos_2),
         cmocka_unit_test(what_travels_when_its_session_ends_is_for_the_group_after_a_crash),
         cmocka_unit_test(a_session_is_over_in_the_log_when_the_last_of_its_messages_is_kept),
+        cmocka_unit_test(what_nobody_waits_for_goes_on_in_memory_when_the_disk_is_full),
         cmocka_unit_test(a_full_disk_refuses_the_message_and_the_session_does_not_get_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
