@@ -141,7 +141,7 @@ void journal_orphan_kept(struct journal *j, uint32_t number, int status)
 {
     struct orphan *o = slots_find(&j->orphans, number);
     ASSERT(o);
-    if (status == -ERR_STORAGE) return; /* only this log has it: for the restart */
+    if (status < 0) return; /* only this log has it */
     slots_del(&j->orphans, number);
     journal_put_done(j, &(struct record_flight_change){.sid = o->left->sid, .seq = o->seq});
     left_release(j, o->left);

@@ -172,6 +172,7 @@ static void what_leaves_for_another_member_is_kept_till_that_one_has_it(void **s
     rig_advance(r, 2);
     assert_true(says(r, "entry 1 #0 seq 1 ")); /* also in a snapshot */
     journal_orphan_kept(j, number, -ERR_STORAGE);
+    journal_orphan_kept(j, number, -ERR_FULL);
     assert_int_equal(journal_stats(j).stored, 2); /* only here: for the restart */
     journal_orphan_kept(j, number, 0);
     assert_int_equal(journal_stats(j).stored, 1);
