@@ -174,17 +174,28 @@ unsigned hold_lift(struct net *n)
     return seen;
 }
 
-void hold_end_all(struct net *n, int why)
+static void drop_all(struct net *n, int why)
 {
     struct hold *next;
 
-    n->log_ended = true;
     hold_lift(n); /* what is on disk is not dropped */
     for (struct hold *h = n->holds; h; h = next) {
         next = h->next;
+        if (h->leave == LEAVE_NOT) h->leave = LEAVE_OVER;
         conn_close(h->conn, why);
         leave(h);
     }
+}
+
+void hold_end_all(struct net *n, int why)
+{
+    n->log_ended = true;
+    drop_all(n, why);
+}
+
+void net_drop_late(struct net *n)
+{
+    drop_all(n, -ERR_DISK_FULL);
 }
 
 void net_drop_held(struct net *n)

@@ -106,6 +106,10 @@ bool net_lingers(const struct net *n);
  * (-ERR_STORAGE) without it, and so is whoever is to hold some from now on. */
 void net_drop_held(struct net *n);
 
+/* The log of this core has no room, and may have none for long. Who holds output is closed
+ * (-ERR_DISK_FULL) without it. */
+void net_drop_late(struct net *n);
+
 /* Turn phase: writes the output of every connection that has some, calls
  * again those that asked for it, buries the dead. Returns the work done. */
 unsigned net_flush(struct net *n);

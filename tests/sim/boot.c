@@ -102,11 +102,17 @@ static void on_failed(void *ctx, const char *why)
     net_drop_held(p->net);
 }
 
+static void on_full(void *ctx)
+{
+    struct place *p = ctx;
+    net_drop_late(p->net);
+}
+
 void boot_core(struct world *w, unsigned i)
 {
     struct place *p = &w->place[i];
     const struct journal_options jo = {
-        .queue_memory_max = w->queue_memory, .failed = on_failed, .ctx = p};
+        .queue_memory_max = w->queue_memory, .failed = on_failed, .full = on_full, .ctx = p};
     const struct store_replay watch = {.ctx = w, .found = on_found};
     struct journal_found found = {0};
 

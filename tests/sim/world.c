@@ -176,12 +176,14 @@ static void return_all(struct world *w)
     world_settle(w);
 }
 
-/* A full disk refuses new things, but all that waits is delivered: to those that come back. */
+/* A full disk refuses new things, but all that waits is delivered: to those that come back, unless
+ * there is no room to write even of that; then they are sent away. */
 static void check_consuming(struct world *w)
 {
     bool all = true;
     world_settle(w);
     if (!over(w)) return_all(w);
+    wait_s(w, 2);
     for (unsigned i = 0; i < w->clients; i++)
         all &= w->client[i].phase == ONLINE || w->client[i].have == HAVE_NONE;
     uint64_t queued = cores_count(w, C_queued);

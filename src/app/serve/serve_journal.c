@@ -104,6 +104,14 @@ static void on_failed(void *core_modules, const char *why)
     admin_set_failed(&m->serve->admin, "the log on disk has failed: see the broker's log");
 }
 
+/* Who waits for what finds no room learns at least that something is wrong. */
+static void on_full(void *core_modules)
+{
+    struct core_modules *m = core_modules;
+
+    net_drop_late(m->net);
+}
+
 /* Once a minute while it lasts; it ends without a restart. */
 static void tell_full(struct core_modules *m, uint64_t refused)
 {
@@ -163,8 +171,10 @@ int data_core_open(struct core_modules *m, char *error)
 {
     struct serve *s = m->serve;
     struct data_core *d = &m->data;
-    const struct journal_options o = {
-        .queue_memory_max = s->options->data.queue_memory, .failed = on_failed, .ctx = m};
+    const struct journal_options o = {.queue_memory_max = s->options->data.queue_memory,
+                                      .failed = on_failed,
+                                      .full = on_full,
+                                      .ctx = m};
 
     if (!s->data.is_open) return 0;
     d->disk = disk_of(m);

@@ -98,9 +98,7 @@ uint64_t journal_due_ns(void *journal)
     const struct journal *j = journal;
     if (!j->store) return UINT64_MAX;
     if (j->failed && !j->told) return 0;
-    /* Haste helps only what the store has; what is late waits for room. */
-    bool waits = j->notice_head != j->notice_tail && j->durable < j->written - j->nlate;
-    if (waits && !j->hurrying) return 0;
+    if (journal_is_to_hurry(j)) return 0;
     uint64_t due = store_due_ns(j->store);
     uint64_t late = j->late ? j->broker->core->clock.now_ns + LATE_AGAIN_NS : UINT64_MAX;
     return late < due ? late : due;

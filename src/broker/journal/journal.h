@@ -27,6 +27,10 @@ struct journal_options {
     /* Once: the log has failed, and what waits for it will wait for ever. For who is above the
      * broker and holds output back. May be NULL. */
     void (*failed)(void *ctx, const char *why);
+    /* Each second, while there has been no room for one for what was written last: what waits for
+     * it may wait long. For who holds output back, as above: better no connection than one that
+     * says nothing. May be NULL. */
+    void (*full)(void *ctx);
     void *ctx;
 };
 
@@ -75,7 +79,8 @@ uint64_t journal_queue_memory_max(const struct journal *j);
 uint64_t journal_tail(const struct journal *j);
 
 /* `mail` goes to core `to` (this one: its handler is called) when all that was appended so far is
- * on disk, with flags = ERR_STORAGE if it never will be. At once, from here, if there is nothing to
+ * on disk, with flags = ERR_STORAGE if it never will be, ERR_FULL if there has been no room for a
+ * second. At once, from here, if there is nothing to
  * wait for. In the order of the calls. -ERR_NOMEM. */
 int journal_tell(struct journal *j, unsigned to, struct mail mail);
 
@@ -121,6 +126,7 @@ void journal_forget(struct journal *j, struct pending *p);
  * in the log without it, and after a restart it waits for a member of the group: for an hour, as
  * the log does not know how long those live that are away. */
 uint32_t journal_orphan(const struct session *s, struct pending *p);
+/* With an error nobody has kept it: it stays in the log, for the restart. */
 void journal_orphan_kept(struct journal *j, uint32_t number, int status);
 
 /* ---- QoS 2 messages of a durable session ------------------------------------------------------

@@ -135,6 +135,7 @@ struct journal {
 
     struct late *late, **late_end;
     uint32_t nlate;
+    uint64_t full_ns;        /* since when there has been no room for them; 0: there is */
     struct kept *unreleased; /* bodies that `late` records free */
 
     uint64_t sid; /* the last that was given; above all in the log */
@@ -169,6 +170,9 @@ void journal_put_fini(struct journal *j);
 void journal_mark(struct journal *j);          /* before the store's commit phase */
 unsigned journal_notify(struct journal *j);    /* after it */
 void journal_notify_failed(struct journal *j); /* all that wait */
+void journal_notify_full(struct journal *j);
+/* Somebody waits. Haste helps only what the store has; what is late waits for room. */
+bool journal_is_to_hurry(const struct journal *j);
 void journal_notice_fini(struct journal *j);
 
 /* ---- journal.c */

@@ -35,16 +35,16 @@ static void hand_over(struct journal *j, unsigned to, const struct mail *mail)
     j->handler[mail->kind](j->broker, to, mail);
 }
 
-static void hand_over_failed(struct journal *j, unsigned to, struct mail mail)
+static void hand_over_failed(struct journal *j, unsigned to, struct mail mail, uint8_t why)
 {
-    mail.flags = ERR_STORAGE;
+    mail.flags = why;
     hand_over(j, to, &mail);
 }
 
 int journal_tell(struct journal *j, unsigned to, struct mail mail)
 {
     if (j->failed) {
-        hand_over_failed(j, to, mail);
+        hand_over_failed(j, to, mail, ERR_STORAGE);
         return 0;
     }
     if (none(j) && j->durable == j->written) {
@@ -59,6 +59,11 @@ int journal_tell(struct journal *j, unsigned to, struct mail mail)
 }
 
 /* ---- the turn -------------------------------------------------------------------------- */
+
+bool journal_is_to_hurry(const struct journal *j)
+{
+    return !none(j) && !j->hurrying && j->written - j->nlate != j->durable;
+}
 
 static void on_hurried(struct store_wait *w, int err)
 {
@@ -76,7 +81,7 @@ void journal_mark(struct journal *j)
         if (j->mark_tail - j->mark_head < MARKS) last = &j->mark[j->mark_tail++ & (MARKS - 1)];
         *last = (struct mark){.pos = store_tail(j->store), .written = written};
     }
-    if (none(j) || j->hurrying) return;
+    if (!journal_is_to_hurry(j)) return;
     j->hurrying = true;
     j->hurry.done = on_hurried;
     store_wait(j->store, &j->hurry);
@@ -130,7 +135,18 @@ void journal_notify_failed(struct journal *j)
     ASSERT(j->failed);
     while (!none(j)) {
         struct notice n = take_first(j);
-        hand_over_failed(j, n.to, n.mail);
+        hand_over_failed(j, n.to, n.mail, ERR_STORAGE);
+    }
+}
+
+/* Those that wait for records for which there is no room, once all others have been told. */
+void journal_notify_full(struct journal *j)
+{
+    uint32_t n = j->notice_tail - j->notice_head; /* who is told may ask for more */
+    for (; n && !none(j); n--) {
+        if (j->notice[j->notice_head & j->notice_mask].written <= j->written - j->nlate) return;
+        struct notice first = take_first(j);
+        hand_over_failed(j, first.to, first.mail, ERR_FULL);
     }
 }
 

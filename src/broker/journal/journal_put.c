@@ -19,7 +19,10 @@
 
 #include "broker/journal/journal_internal.h"
 
-enum { LATE_STEP = 4096 }; /* appended in a turn */
+enum {
+    LATE_STEP = 4096,  /* appended in a turn */
+    FULL_NS = NS_PER_S /* without room, until it is told */
+};
 
 int journal_put(struct journal *j, const struct store_put *p, struct store_ref *ref)
 {
@@ -138,13 +141,29 @@ static void release(struct journal *j)
     }
 }
 
+/* The store says that waiting will not help, as far as it knows. */
+static void note_full(struct journal *j, bool full)
+{
+    uint64_t now_ns = j->broker->core->clock.now_ns;
+    if (!full) j->full_ns = 0;
+    if (full && !j->full_ns) j->full_ns = now_ns;
+    if (!full || now_ns - j->full_ns < FULL_NS) return;
+    j->full_ns = now_ns;
+    journal_notify_full(j);
+    if (j->options.full) j->options.full(j->options.ctx);
+}
+
 unsigned journal_put_late(struct journal *j)
 {
     unsigned n = 0;
-    while (j->late && !j->failed && n < LATE_STEP && append_late(j, j->late) == 0) {
+    int err = 0;
+    while (j->late && !j->failed && n < LATE_STEP) {
+        err = append_late(j, j->late);
+        if (err < 0) break;
         drop_first(j);
         n++;
     }
+    note_full(j, err == -ERR_FULL);
     if (!j->late) release(j);
     return n;
 }

@@ -20,7 +20,7 @@ struct journal_rig {
     struct cluster *k;
     struct journal *journal[CLUSTER_CORES];
     struct rig disk[CLUSTER_CORES]; /* its store is the journal's */
-    unsigned failed;                /* calls of options.failed */
+    unsigned failed, full;          /* calls of options.failed and options.full */
     struct held_kinds held;         /* what the disks keep under way */
     uint32_t segment_bytes;
     bool no_snapshots;
@@ -33,6 +33,12 @@ static inline void rig_on_failed(void *ctx, const char *why)
     struct journal_rig *r = ctx;
     ASSERT(*why);
     r->failed++;
+}
+
+static inline void rig_on_full(void *ctx)
+{
+    struct journal_rig *r = ctx;
+    r->full++;
 }
 
 static inline int rig_ignore(void *ctx, const struct store_record *rec)
@@ -54,7 +60,7 @@ static inline int rig_snapshot(void *ctx, struct store *s, bool first, size_t bu
 static inline void journal_rig_open(struct journal_rig *r, unsigned i)
 {
     const struct journal_options o = {
-        .queue_memory_max = 1 << 20, .failed = rig_on_failed, .ctx = r};
+        .queue_memory_max = 1 << 20, .failed = rig_on_failed, .full = rig_on_full, .ctx = r};
     struct rig *d = &r->disk[i];
     struct journal *j = r->journal[i] = journal_new(r->k->broker[i], &o);
     assert_non_null(j);

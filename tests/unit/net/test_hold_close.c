@@ -214,6 +214,33 @@ static void who_holds_when_the_log_fails_is_closed_without_what_is_held(void **s
     rig_free(r);
 }
 
+static void who_holds_when_the_log_has_no_room_is_closed_and_others_may_hold_again(void **state)
+{
+    struct rig *r = hold_rig();
+    int other = rig_stream(r);
+    struct conn *free_one = r->probe.conn;
+    int fd = rig_stream(r);
+
+    (void)state;
+    send_text(r->probe.conn, "before ");
+    send_behind(r->probe.conn, 100, "behind");
+    net_drop_late(r->net[0]);
+    rig_turn(r, 1);
+    assert_int_equal(r->probe.closes, 1);
+    assert_int_equal(r->probe.why, -ERR_DISK_FULL);
+    assert_hears(fd, "before ");
+    assert_hears_the_end(fd);
+    send_behind(free_one, 100, "still here");
+    rig_turn(r, 1);
+    assert_hears(other, "");
+    r->core[0].durable = 100;
+    rig_turn(r, 1);
+    assert_hears(other, "still here");
+    close(fd);
+    close(other);
+    rig_free(r);
+}
+
 static void what_was_on_disk_before_the_log_failed_is_said(void **state)
 {
     struct rig *r = hold_rig();
@@ -276,6 +303,7 @@ int main(void)
         cmocka_unit_test(what_is_put_when_closing_is_held_by_nobody),
         cmocka_unit_test(the_end_of_the_net_waits_for_no_disk),
         cmocka_unit_test(who_holds_when_the_log_fails_is_closed_without_what_is_held),
+        cmocka_unit_test(who_holds_when_the_log_has_no_room_is_closed_and_others_may_hold_again),
         cmocka_unit_test(what_was_on_disk_before_the_log_failed_is_said),
         cmocka_unit_test(who_waits_to_leave_does_not_wait_for_a_log_that_has_failed),
         cmocka_unit_test(who_is_to_hold_after_the_log_has_failed_is_closed),
