@@ -19,6 +19,7 @@ enum {
     LEAP_NS_MAX = 1500000000,
     WILL_WAIT_S = 10, /* longer than any will's delay */
     FOLD_STEPS = 2000,
+    ORPHANS_WAIT_S = 3600, /* as the journal has it */
 };
 
 static bool over(const struct world *w)
@@ -300,6 +301,9 @@ static void farewell(struct world *w)
     client_leave(witness);
     world_settle(w);
     if (witness->have != HAVE_NONE) leave_for_good(w, witness);
+    wait_s(w, 2);
+    if (!w->sim || !cores_count(w, C_sessions)) return;
+    machine()->now_ns += ORPHANS_WAIT_S * NS_PER_S; /* for members of groups after a crash */
     wait_s(w, 2);
 }
 
