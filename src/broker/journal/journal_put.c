@@ -24,10 +24,22 @@ enum {
     FULL_NS = NS_PER_S /* without room, until it is told */
 };
 
+/* A disk that is only behind may be given a little more, of what nobody can be asked to wait for:
+ * the client would be refused. Deliveries wait (journal_has_room). */
+static int append(struct journal *j, const struct store_put *p, struct store_ref *ref)
+{
+    int err = store_append(j->store, p, ref);
+    bool waits = p->type == RECORD_BODY || p->type == RECORD_ENTRY;
+    if (LIKELY(err != -ERR_AGAIN) || waits) return err;
+    struct store_put more = *p;
+    more.flags |= STORE_RESERVE;
+    return store_append(j->store, &more, ref);
+}
+
 int journal_put(struct journal *j, const struct store_put *p, struct store_ref *ref)
 {
     if (j->failed || !j->store) return -ERR_STORAGE;
-    int err = j->late ? -ERR_AGAIN : store_append(j->store, p, ref);
+    int err = j->late ? -ERR_AGAIN : append(j, p, ref);
     if (err == 0) {
         j->written++;
         return 0;
