@@ -348,8 +348,8 @@ static void join_cores(unsigned cores)
         cluster_turn(r->k, 0);
         journal_commit(r->journal[0]);
     }
-    data_forget(p);
     r = data_rig_crash(r, cores, 1);
+    data_forget(p);
     assert_int_equal(r->found.messages, 1);
 
     p = data_client(r, name[2], LONG_S);
