@@ -58,7 +58,6 @@ struct core {
     uint64_t durable;    /* all that was appended before this position is on disk; only rises */
     uint64_t commit_pos; /* what `durable` will be when the commit under way ends; what it is, if
                           * none is */
-    uint64_t held_to;    /* output waits for `durable` to come to here: the log makes haste */
     void *modules;       /* the layers above: the app's table of what else lives on this core */
     unsigned id;         /* 0 to cores-1 */
     unsigned cores;

@@ -112,7 +112,6 @@ void conn_hold(struct conn *c, uint64_t pos)
     }
     settle(c->hold);
     add(c->hold, pos);
-    if (pos > n->core->held_to) n->core->held_to = pos;
 }
 
 size_t hold_released(const struct conn *c)

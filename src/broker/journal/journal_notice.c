@@ -60,11 +60,9 @@ int journal_tell(struct journal *j, unsigned to, struct mail mail)
 
 /* ---- the turn -------------------------------------------------------------------------- */
 
-/* A notice waits, or output that is held. */
 bool journal_is_to_hurry(const struct journal *j)
 {
-    bool awaited = !none(j) || j->broker->core->held_to > j->durable;
-    return awaited && !j->failed && !j->hurrying && j->written - j->nlate != j->durable;
+    return !none(j) && !j->hurrying && j->written - j->nlate != j->durable;
 }
 
 static void on_hurried(struct store_wait *w, int err)

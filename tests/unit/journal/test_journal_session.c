@@ -280,25 +280,6 @@ static bool is_kept_out(struct journal_rig *r, struct client *c)
     return held_up_to == UINT64_MAX;
 }
 
-static void output_that_waits_for_a_lazy_record_has_it_written_at_once(void **state)
-{
-    (void)state;
-    struct journal_rig *r = journal_rig_new(1);
-    struct core *core = &r->k->core[0];
-    struct client *c = rig_client(r, "c", &door_commit, 100);
-    rig_turn(r);
-    client_detach(r->k, c, false); /* since when it is gone is in no hurry */
-    rig_turn(r);
-    uint64_t tail = journal_tail(r->journal[0]);
-    assert_true(core->durable < tail);
-    core->held_to = tail;
-    assert_int_equal(journal_due_ns(r->journal[0]), 0);
-    rig_turn(r);
-    assert_int_equal(core->durable, tail);
-    free(c);
-    journal_rig_free(r);
-}
-
 static void nobody_hears_that_a_session_has_ended_of_which_a_failed_log_does_not(void **state)
 {
     (void)state;
@@ -344,7 +325,6 @@ int main(void)
         cmocka_unit_test(answers_wait_for_what_they_promise),
         cmocka_unit_test(what_its_client_sends_at_qos_2_is_received_accepted_and_released),
         cmocka_unit_test(id_that_the_log_cannot_let_go_is_not_let_go),
-        cmocka_unit_test(output_that_waits_for_a_lazy_record_has_it_written_at_once),
         cmocka_unit_test(nobody_hears_that_a_session_has_ended_of_which_a_failed_log_does_not),
         cmocka_unit_test(who_had_no_session_in_a_failed_log_is_let_in),
     };
