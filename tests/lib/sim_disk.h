@@ -14,7 +14,7 @@
 #include "store/io.h"
 
 enum {
-    SIM_FILES = 16384,
+    SIM_FILES = 4096,
     SIM_FDS = 2048,
     SIM_SECTOR = 512,
 };
