@@ -127,17 +127,23 @@ void journal_deliver(struct journal *j, const struct message *m, uint32_t n)
     if (j->store && bytes <= UINT32_MAX) (void)store_together(j->store, (uint32_t)bytes, false);
 }
 
+/* The log knows this one message; the record lends `bytes`. */
+static void record_known(struct record_buf *b, uint8_t bytes[8], uint64_t origin, uint64_t serial)
+{
+    struct writer w = wr_of(bytes, 8);
+    wr_u64be(&w, serial);
+    record_put_origin(b,
+                      &(struct record_origin){.origin = origin, .nserials = 1, .serials = bytes});
+}
+
 void journal_delivered(struct journal *j)
 {
     uint8_t serial[8];
-    struct writer w = wr_of(serial, sizeof serial);
     struct record_buf b;
 
     j->delivery.open = false;
     if (!j->delivery.serial) return; /* nobody here keeps it */
-    wr_u64be(&w, j->delivery.serial);
-    record_put_origin(&b, &(struct record_origin){
-                              .origin = j->delivery.origin, .nserials = 1, .serials = serial});
+    record_known(&b, serial, j->delivery.origin, j->delivery.serial);
     /* As lazy as the entries before it. It must be there for them to count, and what frees
      * something must not wait behind it for room that only the reserve has. */
     b.put.flags |= STORE_LAZY | STORE_RESERVE;
@@ -258,18 +264,14 @@ int journal_retained(struct journal *j, struct message *m)
     return journal_put(j, &b.put, NULL);
 }
 
-/* No share group's: those are odd. */
 int journal_retained_by(struct journal *j, const struct message_logged *l)
 {
+    uint64_t origin = origin_for_retained(l->origin);
     uint8_t serial[8];
     struct record_buf b;
-    struct writer w = wr_of(serial, sizeof serial);
-    wr_u64be(&w, l->serial);
-    record_put_origin(&b, &(struct record_origin){.origin = origin_for_retained(l->origin),
-                                                  .nserials = 1,
-                                                  .serials = serial});
+    record_known(&b, serial, origin, l->serial);
     int err = journal_put(j, &b.put, NULL);
-    if (err == 0) origins_add(&j->origins, origin_for_retained(l->origin), l->serial, l->low_water);
+    if (err == 0) origins_add(&j->origins, origin, l->serial, l->low_water);
     return err;
 }
 
